@@ -1,0 +1,1 @@
+"""Pure computation: no clocks, sockets, files, environment, logging or await."""
