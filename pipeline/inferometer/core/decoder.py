@@ -1,0 +1,255 @@
+"""The column decoder: the spans of many events become columns, unsure rows are named.
+
+Invariant: `DecodedRows` holds one entry a span; rows whose `slow` is true hold no meaning until
+`replace` has given them canonical bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from inferometer.core.bins import MAX_BIN
+from inferometer.core.columns import MISSING, CodeColumn, EventColumns, GapColumns
+from inferometer.core.event_kernel import (
+    decode_rows,
+    gather_bins,
+    gather_lists,
+    gather_texts,
+    rehash,
+)
+from inferometer.core.events import MAX_DURATION_MS, MAX_METADATA_CHARS
+from inferometer.core.field_table import CODES, LISTS, MAPS, NESTED, NUMBERS, TEXTS, field_table
+from inferometer.core.json_kernel import OK, SLOW
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_BACKSLASH = 92
+_MAX_GAPS_US = int(MAX_DURATION_MS) * 1000
+NUMBER_INDEX = {item.name: slot for slot, item in enumerate(NUMBERS)}
+CODE_INDEX = {item.name: slot for slot, item in enumerate(CODES)}
+TEXT_INDEX = {item.name: slot for slot, item in enumerate(TEXTS)}
+
+
+def _table_size(values: int) -> int:
+    size = 64
+    while size < values + values // 2 + 2:
+        size *= 2
+    return size
+
+
+@dataclass(slots=True)
+class DecodedRows:
+    """Columns in the making; see the arguments of `event_kernel.decode_rows` for the layout."""
+
+    buffer: NDArray[np.uint8]
+    side: int
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    numbers: NDArray[np.int64] = field(init=False)
+    codes: NDArray[np.int32] = field(init=False)
+    text_starts: NDArray[np.int64] = field(init=False)
+    text_lengths: NDArray[np.int64] = field(init=False)
+    value_starts: NDArray[np.int64] = field(init=False)
+    value_lengths: NDArray[np.int64] = field(init=False)
+    used: NDArray[np.int32] = field(init=False)
+    tables: NDArray[np.int32] = field(init=False)
+    nested_starts: NDArray[np.int64] = field(init=False)
+    nested_counts: NDArray[np.int64] = field(init=False)
+    gaps: NDArray[np.int64] = field(init=False)
+    bins_at: NDArray[np.int64] = field(init=False)
+    unknown: NDArray[np.int32] = field(init=False)
+    status: NDArray[np.int16] = field(init=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.starts)
+        shape = field_table()
+        self.numbers = np.empty((len(NUMBERS), count), dtype=np.int64)
+        self.codes = np.empty((len(CODES), count), dtype=np.int32)
+        self.text_starts = np.empty((len(TEXTS), count), dtype=np.int64)
+        self.text_lengths = np.empty((len(TEXTS), count), dtype=np.int64)
+        self.value_starts = np.zeros((len(CODES), count + 1), dtype=np.int64)
+        self.value_lengths = np.zeros((len(CODES), count + 1), dtype=np.int64)
+        self.used = np.ones(len(CODES), dtype=np.int32)
+        self.tables = np.full((len(CODES), _table_size(count)), -1, dtype=np.int32)
+        self.nested_starts = np.zeros((len(NESTED), count), dtype=np.int64)
+        self.nested_counts = np.empty((len(NESTED), count), dtype=np.int64)
+        self.gaps = np.empty((4, count), dtype=np.int64)
+        self.bins_at = np.zeros(count, dtype=np.int64)
+        self.unknown = np.zeros(count, dtype=np.int32)
+        self.status = np.full(count, SLOW, dtype=np.int16)
+        self._reset(slice(None))
+        defaults = "".join(shape.code_defaults).encode()
+        self._reserve(defaults)
+        place = self.side - len(defaults)
+        for slot, text in enumerate(shape.code_defaults):
+            self.value_starts[slot, 0] = place
+            self.value_lengths[slot, 0] = len(text)
+            place += len(text)
+            rehash(self.buffer, 1, self.value_starts[slot], self.value_lengths[slot], self.tables[slot])
+
+    def _reset(self, rows: slice | NDArray[np.int64]) -> None:
+        self.numbers[:, rows] = field_table().number_defaults[:, None]
+        self.codes[:, rows] = 0
+        self.text_starts[:, rows] = 0
+        self.text_lengths[:, rows] = 0
+        self.nested_counts[:, rows] = 0
+        self.gaps[:3, rows] = MISSING
+        self.gaps[3, rows] = 0
+
+    def _reserve(self, tail: bytes) -> None:
+        """Append bytes, and room behind them in which escapes of the whole are undone."""
+        body = self.buffer[: self.side]
+        escapes = np.count_nonzero(body == _BACKSLASH) or _BACKSLASH in tail
+        room = len(body) + len(tail) if escapes else 0
+        grown = np.empty(len(body) + len(tail) + room, dtype=np.uint8)
+        grown[: len(body)] = body
+        grown[len(body) : len(body) + len(tail)] = np.frombuffer(tail, dtype=np.uint8)
+        self.buffer = grown
+        self.side = len(body) + len(tail)
+
+    def decode(self, rows: NDArray[np.int64]) -> None:
+        """Decode the rows from their spans; those not plainly right keep status SLOW."""
+        shape = field_table()
+        self.side = decode_rows(
+            self.buffer, self.side, rows, self.starts, self.ends,
+            shape.names, shape.name_starts, shape.name_lengths, shape.name_table,
+            shape.kinds, shape.slots, shape.scales, shape.minimums, shape.maximums, shape.required,
+            self.numbers, self.text_starts, self.text_lengths, self.codes, self.tables,
+            self.value_starts, self.value_lengths, self.used,
+            self.nested_starts, self.nested_counts, self.gaps, self.bins_at,
+            self.unknown, self.status, shape.max_items, MAX_METADATA_CHARS, _MAX_GAPS_US, MAX_BIN,
+        )  # fmt: skip
+
+    def replace(self, rows: NDArray[np.int64], values: list[bytes]) -> None:
+        """Give rows other bytes (the canonical form of an event) and decode them again."""
+        lengths = np.array([len(value) for value in values], dtype=np.int64)
+        unknown = self.unknown[rows].copy()
+        self._reset(rows)
+        self._grow(len(rows))
+        first = self.side
+        self._reserve(b"".join(values))
+        self.ends[rows] = first + np.cumsum(lengths)
+        self.starts[rows] = self.ends[rows] - lengths
+        self.decode(rows)
+        self.unknown[rows] = unknown
+
+    def _grow(self, more: int) -> None:
+        capacity = int(self.used.max()) + more + 1
+        room = np.zeros((len(CODES), capacity), dtype=np.int64)
+        kept = min(capacity, self.value_starts.shape[1])
+        room[:, :kept] = self.value_starts[:, :kept]
+        lengths = np.zeros_like(room)
+        lengths[:, :kept] = self.value_lengths[:, :kept]
+        self.value_starts, self.value_lengths = room, lengths
+        self.tables = np.full((len(CODES), _table_size(capacity)), -1, dtype=np.int32)
+        for slot in range(len(CODES)):
+            rehash(
+                self.buffer, self.used[slot], room[slot], lengths[slot], self.tables[slot]
+            )
+
+    def code_values(self, name: str) -> tuple[str, ...]:
+        """Return the distinct texts of a code column; codes index it."""
+        slot = CODE_INDEX[name]
+        return tuple(
+            self.buffer[start : start + length].tobytes().decode()
+            for start, length in zip(
+                self.value_starts[slot, : self.used[slot]],
+                self.value_lengths[slot, : self.used[slot]],
+                strict=True,
+            )
+        )
+
+    def texts(self, name: str, rows: NDArray[np.int64] | slice) -> pa.StringArray:
+        """Return a text column of the given rows."""
+        slot = TEXT_INDEX[name]
+        return self._strings(self.text_starts[slot, rows], self.text_lengths[slot, rows])
+
+    def _strings(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> pa.StringArray:
+        places = np.zeros(len(starts) + 1, dtype=np.int32)
+        np.cumsum(lengths, out=places[1:])
+        out = np.empty(int(places[-1]), dtype=np.uint8)
+        gather_texts(self.buffer, starts, lengths, places, out)
+        return pa.StringArray.from_buffers(len(starts), pa.py_buffer(places), pa.py_buffer(out))
+
+    def _items(
+        self, slot: int, rows: NDArray[np.int64], *, is_map: bool
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        places = np.zeros(len(rows) + 1, dtype=np.int32)
+        np.cumsum(self.nested_counts[slot, rows], out=places[1:])
+        starts = np.zeros(int(places[-1]), dtype=np.int64)
+        lengths = np.zeros(int(places[-1]), dtype=np.int64)
+        if len(starts):
+            self.side = gather_lists(
+                self.buffer, self.side, np.arange(len(rows)), is_map,
+                self.nested_starts[slot, rows], self.ends[rows], places,
+                starts, lengths, MAX_METADATA_CHARS,
+            )  # fmt: skip
+        return places, starts, lengths
+
+    def _list(self, slot: int, rows: NDArray[np.int64]) -> pa.ListArray:
+        places, starts, lengths = self._items(slot, rows, is_map=False)
+        return pa.ListArray.from_arrays(pa.array(places), self._strings(starts, lengths))
+
+    def _map(self, slot: int, rows: NDArray[np.int64]) -> pa.MapArray:
+        places, starts, lengths = self._items(slot, rows, is_map=True)
+        return pa.MapArray.from_arrays(
+            pa.array(places // 2),
+            self._strings(starts[::2], lengths[::2]),
+            self._strings(starts[1::2], lengths[1::2]),
+        )
+
+    def _gap_columns(self, rows: NDArray[np.int64]) -> GapColumns:
+        places = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.gaps[3, rows], out=places[1:])
+        bins = np.zeros(int(places[-1]), dtype=np.int16)
+        counts = np.zeros(int(places[-1]), dtype=np.int64)
+        if len(bins):
+            gather_bins(self.buffer, self.bins_at[rows], self.ends[rows], places, bins, counts, MAX_BIN)
+        return GapColumns(
+            counts=self.gaps[0, rows],
+            sums_us=self.gaps[1, rows],
+            maxima_us=self.gaps[2, rows],
+            starts=places,
+            bins=bins,
+            bin_counts=counts,
+        )
+
+    def select(
+        self, rows: NDArray[np.int64], offsets: NDArray[np.int64], indexes: NDArray[np.int64]
+    ) -> EventColumns:
+        """Return the finished columns of rows, all of which must be OK."""
+        if not (self.status[rows] == OK).all():
+            raise ValueError("only decoded rows can be selected")
+        whole = len(rows) == len(self.starts)
+        part = slice(None) if whole else rows
+        nested_lists = {item.name: self._list(slot, rows) for slot, item in enumerate(LISTS)}
+        maps = {item.name: self._map(len(LISTS) + slot, rows) for slot, item in enumerate(MAPS)}
+        return EventColumns(
+            offsets=offsets[part],
+            indexes=indexes[part],
+            numbers={item.name: self.numbers[slot, part] for slot, item in enumerate(NUMBERS)},
+            codes={
+                item.name: CodeColumn(self.codes[slot, part], self.code_values(item.name))
+                for slot, item in enumerate(CODES)
+            },
+            texts={item.name: self.texts(item.name, part) for item in TEXTS},
+            lists=nested_lists,
+            maps=maps,
+            gaps=self._gap_columns(rows),
+        )
+
+
+def decode_spans(
+    buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> DecodedRows:
+    """Decode the JSON objects at the given spans of a buffer."""
+    rows = DecodedRows(
+        buffer=buffer, side=len(buffer), starts=starts.copy(), ends=starts + lengths
+    )
+    rows.decode(np.arange(len(starts), dtype=np.int64))
+    return rows

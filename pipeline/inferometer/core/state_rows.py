@@ -1,0 +1,81 @@
+"""Rows that say what became of a chunk: dead letters, the ledger, watermarks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inferometer.core.chunks import ChunkOutcome, Intent, StreamPartition
+    from inferometer.core.reasons import DeadLetter
+
+_INSTANT_US = pa.timestamp("us", "UTC")
+_INSTANT_MS = pa.timestamp("ms", "UTC")
+
+
+def _place(source: StreamPartition, count: int) -> dict[str, pa.Array]:
+    return {
+        "stream_id": pa.array([source.stream_id] * count),
+        "kafka_topic": pa.array([source.topic] * count),
+        "kafka_partition": pa.array([source.partition] * count, pa.int64()),
+    }
+
+
+def dead_letter_table(
+    dead_letters: Sequence[DeadLetter], source: StreamPartition, decided_at_us: int
+) -> pa.Table:
+    """Return the rows of refused events, with their original bytes."""
+    count = len(dead_letters)
+    return pa.table(
+        {
+            **_place(source, count),
+            "reason": pa.array([letter.refusal.reason.value for letter in dead_letters]),
+            "detail": pa.array([letter.refusal.detail for letter in dead_letters]),
+            "kafka_offset": pa.array([letter.offset for letter in dead_letters], pa.int64()),
+            "kafka_index": pa.array([letter.index for letter in dead_letters], pa.int64()),
+            "append_time": pa.array(
+                [letter.append_time_ms for letter in dead_letters], _INSTANT_MS
+            ),
+            "decided_at": pa.array([decided_at_us] * count, _INSTANT_US),
+            "content_type": pa.array([letter.content_type for letter in dead_letters]),
+            "value": pa.array([letter.value for letter in dead_letters], pa.binary()),
+        }
+    )
+
+
+def ledger_table(outcome: ChunkOutcome, intent: Intent, source: StreamPartition) -> pa.Table:
+    """Return the one row that accounts for a chunk."""
+    counts = {
+        "first_offset": intent.first_offset,
+        "last_offset": intent.last_offset,
+        "records": outcome.records,
+        "events": outcome.events,
+        "stored": outcome.stored,
+        "dead": outcome.dead,
+        "duplicates": outcome.duplicates,
+        "unknown_fields": outcome.unknown_fields,
+    }
+    return pa.table(
+        {
+            **_place(source, 1),
+            **{name: pa.array([value], pa.int64()) for name, value in counts.items()},
+            "decided_at": pa.array([intent.decided_at_us], _INSTANT_US),
+            "price_version": pa.array([intent.price_version]),
+            "cubes_version": pa.array([intent.cubes_version]),
+            "watermark": pa.array([outcome.watermark_us], _INSTANT_US),
+        }
+    )
+
+
+def watermark_table(source: StreamPartition, watermark_us: int, updated_at_us: int) -> pa.Table:
+    """Return the row of a watermark that rose without a chunk."""
+    return pa.table(
+        {
+            **_place(source, 1),
+            "watermark": pa.array([watermark_us], _INSTANT_US),
+            "updated_at": pa.array([updated_at_us], _INSTANT_US),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Fakes of the ports, shipped so that users can test without services."""

@@ -1,0 +1,56 @@
+"""What all tests share: golden files, and services that CI may not do without."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+# Compiled kernels take seconds at their first call, so a deadline an example would measure that.
+settings.register_profile("inferometer", deadline=None)
+settings.load_profile("inferometer")
+
+REQUIRE_SERVICES = "INFEROMETER_REQUIRE_SERVICES"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite golden files and published schemas instead of comparing with them",
+    )
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the repository."""
+    return Path(__file__).parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a skip for want of a service a failure where the services are required."""
+    report = yield
+    wants_a_service = item.get_closest_marker("integration") or item.get_closest_marker("e2e")
+    if report.skipped and wants_a_service and _is_required() and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although {REQUIRE_SERVICES} is set: {report.longreprtext}"
+    return report
+
+
+def _is_required() -> bool:
+    return os.environ.get(REQUIRE_SERVICES, "") not in {"", "0"}

@@ -1,0 +1,1 @@
+"""An independent account of events: straight Python, exact quantiles, Decimal money."""

@@ -1,0 +1,217 @@
+"""The sink's job over a store in memory: exact whatever fails, and a pure function of the chunk."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from inferometer import names
+from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
+from inferometer.core.price_book import PriceBook
+from inferometer.core.records import RecordColumns
+from inferometer.errors import StateError, StoreError
+from inferometer.jobs.process_chunk import ProcessChunk, SinkPolicy
+from inferometer.testing.stores import MemoryChunkStore
+
+NOW = datetime(2025, 11, 21, 1, 53, 20, tzinfo=UTC)
+NOW_US = 1_763_690_000_000_000
+SOURCE = StreamPartition("inference.requests", 0, "run-1")
+TABLES = 7
+"""Log, three service and two usage resolutions, ledger: one insert each, dead letters besides."""
+
+
+def event(event_id: str, **changes: Any) -> bytes:
+    return json.dumps(
+        {"event_id": event_id, "request_id": "r", "model": "m", "status_code": 200,
+         "ts_end": NOW_US, "input_tokens": 3, **changes}
+    ).encode()  # fmt: skip
+
+
+def new_job(
+    store: MemoryChunkStore, *, now: datetime = NOW, policy: SinkPolicy | None = None
+) -> ProcessChunk:
+    return ProcessChunk(
+        store=store,
+        book=PriceBook("test", ()),
+        policy=policy or SinkPolicy(),
+        clock=lambda: now,
+    )
+
+
+def process(job: ProcessChunk, values: list[bytes], first_offset: int = 0) -> ChunkOutcome:
+    records = RecordColumns.from_values(
+        values, first_offset=first_offset, append_time_ms=NOW_US // 1000 + first_offset
+    )
+    return job.run(Chunk(SOURCE, job.plan(SOURCE, records), records))
+
+
+def column(store: MemoryChunkStore, table: str, name: str) -> list[Any]:
+    rows = store.rows(table)
+    return [] if rows is None else rows.column(name).to_pylist()
+
+
+def test_a_chunk_ends_in_log_rollups_dead_letters_and_ledger() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    outcome = process(job, [event("a"), b"{", event("b"), event("a")])
+    assert (outcome.records, outcome.events, outcome.stored) == (4, 4, 2)
+    assert (outcome.dead, outcome.duplicates) == (1, 1)
+    assert column(store, names.REQUESTS_TABLE, "event_id") == ["a", "b"]
+    assert column(store, names.REQUESTS_TABLE, "kafka_offset") == [0, 2]
+    for table in ("service_10s_rows", "service_1m_rows", "service_1h_rows", "usage_1m_rows", "usage_1h_rows"):
+        assert column(store, table, "requests") == [2]
+        assert column(store, table, "input_tokens") == [6]
+    assert column(store, names.DEAD_LETTERS_TABLE, "value") == [b"{"]
+    assert column(store, names.LEDGER_TABLE, "duplicates") == [1]
+
+
+def test_the_ledger_is_written_last() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    store.fail_next(*[StoreError("x", retryable=True)] * TABLES)
+    for _ in range(TABLES):
+        with pytest.raises(StoreError):
+            process(job, [event("a")])
+    assert store.rows(names.LEDGER_TABLE) is None
+
+
+class _FailingStore(MemoryChunkStore):
+    """Fails once, at the insert of a given number; before or after it has stored the rows."""
+
+    def __init__(self, *, fail_at: int, is_stored: bool) -> None:
+        super().__init__()
+        self._countdown = fail_at
+        self._is_stored = is_stored
+
+    def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
+        self._countdown -= 1
+        if self._countdown == -1:
+            if self._is_stored:
+                super().insert(table=table, rows=rows, token=token)
+            raise StoreError("the store is gone", retryable=True)
+        super().insert(table=table, rows=rows, token=token)
+
+
+@pytest.mark.parametrize("is_stored", [False, True], ids=["before the rows", "after the rows"])
+@pytest.mark.parametrize("fail_at", range(TABLES + 1))
+def test_a_crash_at_any_insert_and_a_replay_leave_what_no_crash_leaves(
+    fail_at: int, is_stored: bool
+) -> None:
+    values = [event("a"), b"{", event("b", status_code=500), event("a")]
+    calm = MemoryChunkStore()
+    job = new_job(calm)
+    job.assigned(SOURCE, 0)
+    process(job, values)
+
+    store = _FailingStore(fail_at=fail_at, is_stored=is_stored)
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    records = RecordColumns.from_values(values, append_time_ms=NOW_US // 1000)
+    intent = job.plan(SOURCE, records)
+    with pytest.raises(StoreError):
+        job.run(Chunk(SOURCE, intent, records))
+    # Another worker, later, under the committed intent.
+    heir = new_job(store, now=NOW + timedelta(hours=1))
+    heir.assigned(SOURCE, intent.first_offset)
+    heir.run(Chunk(SOURCE, intent, records))
+    for table in (names.REQUESTS_TABLE, "service_10s_rows", "usage_1h_rows",
+                  names.DEAD_LETTERS_TABLE, names.LEDGER_TABLE):  # fmt: skip
+        assert store.rows(table) == calm.rows(table), table
+
+
+def test_a_duplicate_is_found_across_chunks_and_after_a_restart() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    process(job, [event("a"), event("b")])
+    assert process(job, [event("b"), event("c")], 2).duplicates == 1
+    heir = new_job(store)
+    heir.assigned(SOURCE, 4)
+    assert process(heir, [event("c"), event("a"), event("d")], 4).duplicates == 2
+    assert sorted(column(store, names.REQUESTS_TABLE, "event_id")) == ["a", "b", "c", "d"]
+
+
+def test_a_duplicate_beyond_the_horizon_is_stored_again() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store, policy=SinkPolicy(dedupe_max_events=2))
+    job.assigned(SOURCE, 0)
+    process(job, [event("a"), event("b")])
+    process(job, [event("c"), event("d")], 2)
+    assert process(job, [event("a"), event("d")], 4).duplicates == 1
+
+
+def test_the_horizon_follows_append_time() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store, policy=SinkPolicy(dedupe_horizon=timedelta(milliseconds=5)))
+    job.assigned(SOURCE, 0)
+    floors = []
+    for first_offset in range(0, 20, 2):
+        records = RecordColumns.from_values(
+            [event(f"{first_offset}"), event(f"{first_offset + 1}")],
+            first_offset=first_offset,
+            append_time_ms=NOW_US // 1000 + 60_000 + first_offset,
+        )
+        intent = job.plan(SOURCE, records)
+        floors.append(intent.dedupe_floor)
+        job.run(Chunk(SOURCE, intent, records))
+    assert floors == [0, 0, 0, 0, 2, 4, 6, 8, 10, 12]
+
+
+def test_an_event_of_another_incarnation_of_the_topic_is_no_duplicate() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    process(job, [event("a")])
+    again = StreamPartition("inference.requests", 0, "run-2")
+    job.assigned(again, 0)
+    records = RecordColumns.from_values([event("a")])
+    outcome = job.run(Chunk(again, job.plan(again, records), records))
+    assert (outcome.stored, outcome.duplicates) == (1, 0)
+
+
+def test_a_chunk_of_dead_letters_alone_is_accounted_for() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    outcome = process(job, [b"", b"[]"])
+    assert (outcome.stored, outcome.dead) == (0, 2)
+    assert store.rows(names.REQUESTS_TABLE) is None
+    assert column(store, names.LEDGER_TABLE, "dead") == [2]
+
+
+def test_an_intent_of_another_price_book_is_refused() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    records = RecordColumns.from_values([event("a")])
+    intent = Intent(
+        first_offset=0, last_offset=0, decided_at_us=NOW_US, dedupe_floor=0,
+        price_version="another", cubes_version="1",
+    )  # fmt: skip
+    with pytest.raises(StateError, match="finish it with the old version"):
+        job.run(Chunk(SOURCE, intent, records))
+
+
+def test_the_watermark_of_an_idle_partition_follows_the_broker_in_steps() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    process(job, [event("a")])
+    for second in range(12):
+        job.idle(SOURCE, NOW_US + second * 1_000_000)
+    stored = [instant.timestamp() - NOW.timestamp() for instant in column(store, names.WATERMARKS_TABLE, "watermark")]
+    assert stored == [-5.0, 0.0]
+
+
+def test_a_revoked_partition_is_forgotten() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    job.assigned(SOURCE, 0)
+    job.revoked(SOURCE)
+    job.idle(SOURCE, NOW_US)
+    assert store.rows(names.WATERMARKS_TABLE) is None
