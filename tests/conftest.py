@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,22 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+
+def _kernel_cache() -> Path:
+    """Return a cache of compiled kernels for exactly these sources.
+
+    numba looks at the file of a function only, not at those that it calls into.
+    """
+    repository = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for source in sorted((repository / "pipeline" / "inferometer" / "core").glob("*.py")):
+        digest.update(source.read_bytes())
+    return repository / ".cache" / "numba" / digest.hexdigest()[:16]
+
+
+# Before any test imports a kernel; processes that tests start inherit it.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
 
 # Compiled kernels take seconds at their first call, so a deadline an example would measure that.
 settings.register_profile("inferometer", deadline=None)

@@ -13,7 +13,7 @@ import numpy as np
 
 from inferometer.core.decoder import DecodedRows, decode_spans
 from inferometer.core.door import violations
-from inferometer.core.json_kernel import OK
+from inferometer.core.event_kernel import OK
 from inferometer.core.judgement import Accepted, judge
 from inferometer.core.reasons import DeadLetter, Reason, Refusal
 from inferometer.core.records import ContentType
@@ -71,7 +71,7 @@ def admit(records: RecordColumns, policy: DoorPolicy) -> Admission:
         rows.replace(again, [canonical[row].canonical for row in again.tolist()])
         rows.unknown[again] = [canonical[row].unknown_fields for row in again.tolist()]
         accepted[again] = rows.status[again] == OK
-        refusals |= {row: _DEFECT for row in again[~accepted[again]].tolist()}
+        refusals |= dict.fromkeys(again[~accepted[again]].tolist(), _DEFECT)
     return Admission(
         rows=rows,
         accepted=accepted,
@@ -91,7 +91,7 @@ def _unreadable(records: RecordColumns) -> dict[int, Refusal]:
         )
         for row in np.flatnonzero(~np.isin(records.content_types, _READ)).tolist()
     }
-    return refusals | {row: _EMPTY for row in np.flatnonzero(records.lengths == 0).tolist()}
+    return refusals | dict.fromkeys(np.flatnonzero(records.lengths == 0).tolist(), _EMPTY)
 
 
 def _dead_letter(records: RecordColumns, row: int, refusal: Refusal) -> DeadLetter:

@@ -14,16 +14,10 @@ import pyarrow as pa
 
 from inferometer.core.bins import MAX_BIN
 from inferometer.core.columns import MISSING, CodeColumn, EventColumns, GapColumns
-from inferometer.core.event_kernel import (
-    decode_rows,
-    gather_bins,
-    gather_lists,
-    gather_texts,
-    rehash,
-)
+from inferometer.core.event_kernel import OK, SLOW, decode_rows
 from inferometer.core.events import MAX_DURATION_MS, MAX_METADATA_CHARS
 from inferometer.core.field_table import CODES, LISTS, MAPS, NESTED, NUMBERS, TEXTS, field_table
-from inferometer.core.json_kernel import OK, SLOW
+from inferometer.core.gather_kernel import gather_bins, gather_lists, gather_texts, rehash
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +84,9 @@ class DecodedRows:
             self.value_starts[slot, 0] = place
             self.value_lengths[slot, 0] = len(text)
             place += len(text)
-            rehash(self.buffer, 1, self.value_starts[slot], self.value_lengths[slot], self.tables[slot])
+            rehash(
+                self.buffer, 1, self.value_starts[slot], self.value_lengths[slot], self.tables[slot]
+            )
 
     def _reset(self, rows: slice | NDArray[np.int64]) -> None:
         self.numbers[:, rows] = field_table().number_defaults[:, None]
@@ -148,9 +144,7 @@ class DecodedRows:
         self.value_starts, self.value_lengths = room, lengths
         self.tables = np.full((len(CODES), _table_size(capacity)), -1, dtype=np.int32)
         for slot in range(len(CODES)):
-            rehash(
-                self.buffer, self.used[slot], room[slot], lengths[slot], self.tables[slot]
-            )
+            rehash(self.buffer, self.used[slot], room[slot], lengths[slot], self.tables[slot])
 
     def code_values(self, name: str) -> tuple[str, ...]:
         """Return the distinct texts of a code column; codes index it."""
@@ -209,7 +203,9 @@ class DecodedRows:
         bins = np.zeros(int(places[-1]), dtype=np.int16)
         counts = np.zeros(int(places[-1]), dtype=np.int64)
         if len(bins):
-            gather_bins(self.buffer, self.bins_at[rows], self.ends[rows], places, bins, counts, MAX_BIN)
+            gather_bins(
+                self.buffer, self.bins_at[rows], self.ends[rows], places, bins, counts, MAX_BIN
+            )
         return GapColumns(
             counts=self.gaps[0, rows],
             sums_us=self.gaps[1, rows],
@@ -248,8 +244,6 @@ def decode_spans(
     buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> DecodedRows:
     """Decode the JSON objects at the given spans of a buffer."""
-    rows = DecodedRows(
-        buffer=buffer, side=len(buffer), starts=starts.copy(), ends=starts + lengths
-    )
+    rows = DecodedRows(buffer=buffer, side=len(buffer), starts=starts.copy(), ends=starts + lengths)
     rows.decode(np.arange(len(starts), dtype=np.int64))
     return rows

@@ -116,7 +116,8 @@ def violations(rows: DecodedRows, policy: DoorPolicy) -> NDArray[np.bool_]:
     """Return which decoded rows break a rule; their values are undefined where status is SLOW."""
 
     def number(name: str) -> NDArray[np.int64]:
-        return rows.numbers[NUMBER_INDEX[name]]
+        column: NDArray[np.int64] = rows.numbers[NUMBER_INDEX[name]]
+        return column
 
     ends = number("ts_end")
     bad = (ends < policy.oldest_us) | (ends > policy.newest_us)
@@ -138,7 +139,8 @@ def _wrong_class(rows: DecodedRows, status: NDArray[np.int64]) -> NDArray[np.boo
         return np.zeros(len(codes), dtype=np.bool_)
     known = np.array([STATUS_CLASSES.index(v) if v in STATUS_CLASSES else -1 for v in values])
     given = known[codes]
-    return (codes != 0) & (given != status_classes(status))
+    contradicts: NDArray[np.bool_] = (codes != 0) & (given != status_classes(status))
+    return contradicts
 
 
 def _unlisted(rows: DecodedRows) -> NDArray[np.bool_]:
@@ -172,9 +174,7 @@ def complete(numbers: dict[str, NDArray[np.int64]]) -> None:
     for total_name, rest_name, bucket_names in SIDES:
         total, rest = numbers[total_name], numbers[rest_name]
         others = sum(numbers[name] for name in bucket_names)
-        known_rest = np.where(
-            rest == MISSING, np.where(total == MISSING, 0, total - others), rest
-        )
+        known_rest = np.where(rest == MISSING, np.where(total == MISSING, 0, total - others), rest)
         numbers[rest_name] = known_rest
         numbers[total_name] = np.where(total == MISSING, others + known_rest, total)
     ends, e2e, ttft = numbers["ts_end"], numbers["e2e_ms"], numbers["ttft_ms"]

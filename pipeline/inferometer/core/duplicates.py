@@ -8,6 +8,7 @@ offsets count is decided by the floor of the intent, so a replay decides alike.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,8 @@ def hash_texts(texts: pa.StringArray) -> NDArray[np.uint64]:
     if len(texts) == 0:
         return out
     _, offsets, data = texts.buffers()
-    places = np.frombuffer(offsets, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    places = places.astype(np.int64)
+    whole = np.frombuffer(offsets, dtype=np.int32)
+    places = whole[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
     bytes_ = np.frombuffer(data, dtype=np.uint8) if data else np.zeros(0, dtype=np.uint8)
     hash_spans(bytes_, places[:-1], np.diff(places), out)
     return out
@@ -95,7 +96,7 @@ class Horizon:
         """Merge the smallest neighbours, so that a look-up visits few generations."""
         while len(self.generations) > _MAX_GENERATIONS:
             sizes = [len(g.hashes) for g in self.generations]
-            pairs = [a + b for a, b in zip(sizes, sizes[1:], strict=False)]
+            pairs = [a + b for a, b in itertools.pairwise(sizes)]
             at = pairs.index(min(pairs))
             older, newer = self.generations[at], self.generations[at + 1]
             merged = np.sort(np.concatenate([older.hashes, newer.hashes]), kind="stable")

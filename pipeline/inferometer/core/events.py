@@ -11,6 +11,7 @@ durations are milliseconds measured by one monotonic clock; event time is `ts_en
 from __future__ import annotations
 
 import enum
+import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -101,11 +102,20 @@ Usd = Annotated[
     Decimal, BeforeValidator(_money), Field(ge=0, le=MAX_COST_USD, allow_inf_nan=False), Kind.MONEY
 ]
 InstantUs = Annotated[
-    StrictInt, BeforeValidator(_instant_to_us, json_schema_input_type=int | Annotated[str, Field(json_schema_extra={"format": "date-time"})]), Field(ge=0, le=MAX_TS_US), Kind.INSTANT
+    StrictInt,
+    BeforeValidator(
+        _instant_to_us,
+        json_schema_input_type=int
+        | Annotated[str, Field(json_schema_extra={"format": "date-time"})],
+    ),
+    Field(ge=0, le=MAX_TS_US),
+    Kind.INSTANT,
 ]
 Bounded128 = Annotated[str, StringConstraints(strict=True, max_length=MAX_METADATA_CHARS)]
 TextList = Annotated[list[Bounded128], Field(max_length=MAX_LIST_ITEMS), Kind.TEXT_LIST]
-Metadata = Annotated[dict[Bounded128, Bounded128], Field(max_length=MAX_METADATA_KEYS), Kind.TEXT_MAP]
+Metadata = Annotated[
+    dict[Bounded128, Bounded128], Field(max_length=MAX_METADATA_KEYS), Kind.TEXT_MAP
+]
 
 
 class Gaps(BaseModel):
@@ -122,16 +132,16 @@ class Gaps(BaseModel):
     max_ms: (
         Annotated[float, Field(strict=True, ge=0, le=MAX_DURATION_MS, allow_inf_nan=False)] | None
     ) = None
-    bins: Annotated[list[Annotated[StrictInt, Field(ge=ZERO_BIN, le=MAX_UINT32)]], Field(max_length=8192)] = (
-        Field(default_factory=list)
-    )
+    bins: Annotated[
+        list[Annotated[StrictInt, Field(ge=ZERO_BIN, le=MAX_UINT32)]], Field(max_length=8192)
+    ] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _bins_are_a_sketch(self) -> Self:
         indexes, counts = self.bins[::2], self.bins[1::2]
         if len(indexes) != len(counts):
             raise ValueError("bins must alternate bin and count")
-        if any(b <= a for a, b in zip(indexes, indexes[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(indexes)):
             raise ValueError("bins must ascend")
         if any(index > MAX_BIN for index in indexes) or any(count < 1 for count in counts):
             raise ValueError(f"bins must be at most {MAX_BIN}, their counts at least 1")
@@ -167,13 +177,13 @@ class InferenceRequest(BaseModel):
     # Dimensions
     operation: Code = Field("chat", description="chat, embeddings, image_generation, tts, ...")
     model_type: Annotated[
-        Literal["text", "vision_language", "image", "audio", "video", "omni", "embedding", "rerank"],
+        Literal[
+            "text", "vision_language", "image", "audio", "video", "omni", "embedding", "rerank"
+        ],
         Kind.CODE,
     ] = "text"
     provider: Code = ""
-    model: Annotated[
-        str, StringConstraints(strict=True, min_length=1, max_length=128), Kind.CODE
-    ]
+    model: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128), Kind.CODE]
     model_version: Code = ""
     response_model: Code = ""
     virtual_model: Code = ""
@@ -194,9 +204,9 @@ class InferenceRequest(BaseModel):
     status_code: Annotated[StrictInt, Field(ge=0, le=999), Kind.INT] = Field(
         description="HTTP status; 499 when the client went away."
     )
-    status_class: Annotated[
-        Literal["", "2xx", "4xx", "429", "499", "5xx", "other"], Kind.CODE
-    ] = Field("", description="Derived from status_code; where given it must agree.")
+    status_class: Annotated[Literal["", "2xx", "4xx", "429", "499", "5xx", "other"], Kind.CODE] = (
+        Field("", description="Derived from status_code; where given it must agree.")
+    )
     error_type: Code = ""
     error_message: LongText = ""
     finish_reason: Code = ""
@@ -219,9 +229,9 @@ class InferenceRequest(BaseModel):
     reasoning_tokens: Count = 0
     audio_output_tokens: Count = 0
     image_output_tokens: Count = 0
-    usage_source: Annotated[
-        Literal["reported", "estimated", "missing", "partial"], Kind.CODE
-    ] = "reported"
+    usage_source: Annotated[Literal["reported", "estimated", "missing", "partial"], Kind.CODE] = (
+        "reported"
+    )
     images: Count = 0
     video_seconds: Seconds = 0.0
     audio_in_seconds: Seconds = 0.0

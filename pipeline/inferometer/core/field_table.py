@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inferometer.core.columns import MISSING
-from inferometer.core.event_kernel import name_hash
-from inferometer.core.events import MAX_LIST_ITEMS, MAX_METADATA_KEYS, Kind
-from inferometer.core.fields import FIELDS, NUMBER_KINDS, SCALES, EventField, fields_of
-from inferometer.core.json_kernel import (
+from inferometer.core.event_kernel import (
     KIND_BOOL,
     KIND_CODE,
     KIND_GAPS,
@@ -24,6 +21,9 @@ from inferometer.core.json_kernel import (
     KIND_SCALED,
     KIND_TEXT,
 )
+from inferometer.core.events import MAX_LIST_ITEMS, MAX_METADATA_KEYS, Kind
+from inferometer.core.fields import FIELDS, NUMBER_KINDS, SCALES, EventField, fields_of
+from inferometer.core.text_kernel import name_hash
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +83,9 @@ def _bounds(field: EventField) -> tuple[int, int]:
     return int(field.minimum or 0) * scale, int(field.maximum or 0) * scale
 
 
-def _name_table(names: NDArray[np.uint8], starts: list[int], lengths: list[int]) -> NDArray[np.int32]:
+def _name_table(
+    names: NDArray[np.uint8], starts: list[int], lengths: list[int]
+) -> NDArray[np.int32]:
     table = np.full(1024, -1, dtype=np.int32)
     for index, (start, length) in enumerate(zip(starts, lengths, strict=True)):
         value = int(name_hash(names, start, length))

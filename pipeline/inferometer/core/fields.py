@@ -71,7 +71,9 @@ def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
 def _field(name: str, info: FieldInfo) -> EventField:
     metadata = [*info.metadata, *_flatten(info.annotation)]
     kind = next(item for item in metadata if isinstance(item, Kind))
-    literals = [value for item in metadata if get_origin(item) is Literal for value in get_args(item)]
+    literals = [
+        value for item in metadata if get_origin(item) is Literal for value in get_args(item)
+    ]
     minimum, maximum = _bounds(metadata)
     if kind is Kind.INT and literals:
         minimum = maximum = literals[0]

@@ -116,10 +116,7 @@ def canonical(event: InferenceRequest) -> bytes:
         value = getattr(event, field.name)
         if value is None or (not field.required and value == field.default):
             continue
-        if field.kind is Kind.GAPS:
-            body = _canonical_gaps(value)
-        else:
-            body = _canonical_value(field, value)
+        body = _canonical_gaps(value) if field.kind is Kind.GAPS else _canonical_value(field, value)
         parts.append(b'"' + field.name.encode() + b'":' + body)
     return b"{" + b",".join(parts) + b"}"
 

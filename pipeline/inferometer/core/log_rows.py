@@ -57,10 +57,9 @@ def log_table(events: EventColumns, costs: CostColumns, source: StreamPartition)
 def _number(kind: Kind, values: NDArray[np.int64]) -> pa.Array | None:
     missing = values == MISSING
     has_missing = bool(missing.any())
-    if (has_missing and missing.all()) or not values.any():
-        # Zero is the store's default, save for durations, whose default is NULL.
-        if has_missing or kind is not Kind.DURATION:
-            return None
+    # Zero is the store's default, save for durations, whose default is NULL.
+    if missing.all() or (kind is not Kind.DURATION and not has_missing and not values.any()):
+        return None
     mask = np.packbits(~missing, bitorder="little") if has_missing else None
     match kind:
         case Kind.INSTANT:

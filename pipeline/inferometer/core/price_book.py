@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from inferometer.core.price_match import Match, MatchIndex
 from inferometer.core.price_rates import RateRow
 from inferometer.core.prices import (
     ALWAYS_FROM_US,
@@ -40,8 +41,6 @@ from inferometer.core.prices import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from inferometer.core.price_match import Match
 
 MAX_LABEL_CHARS = 96
 DIGEST_CHARS = 16
@@ -58,11 +57,6 @@ class Tariff:
     match: Match
     prices: tuple[Price, ...]
     _memo: dict[tuple[str, int, int, int], RateRow] = field(default_factory=dict, repr=False)
-
-    @property
-    def name(self) -> str:
-        """Return what the source calls the model."""
-        return self.prices[0].name or self.match.text
 
     @cached_property
     def instants_us(self) -> tuple[int, ...]:
@@ -147,6 +141,23 @@ class Tariff:
         return known
 
 
+class _Shelf:
+    """The tariffs of one provider in one list, in order of precedence."""
+
+    def __init__(self, tariffs: Sequence[Tariff]) -> None:
+        self.tariffs = sorted(tariffs, key=lambda tariff: tariff.match.precedence())
+        self._index = MatchIndex([tariff.match for tariff in self.tariffs])
+
+    def find(self, model: str) -> Iterator[Tariff]:
+        """Yield the first tariff that matches a model, or nothing."""
+        place = self._index.first(model)
+        if place is not None:
+            yield self.tariffs[place]
+
+
+_EMPTY_SHELF = _Shelf(())
+
+
 class PriceBook:
     """Prices of all known models; see the module for how one is found."""
 
@@ -167,7 +178,9 @@ class PriceBook:
         self.providers = (*providers, *(ProviderRule(id=name) for name in implied if name))
         self.version = f"{self.label}+{_digest(self)}"
         self._rules = {rule.id.lower(): rule for rule in self.providers}
-        self._lists = _tariffs(self.entries)
+        self._owners = [rule for rule in self.providers if rule.model_match]
+        self._owned = MatchIndex([rule.model_match for rule in self._owners if rule.model_match])
+        self._lists = _shelves(self.entries)
         self._memo: dict[tuple[str, str], tuple[Tariff, ...]] = {}
 
     def resolve(
@@ -188,9 +201,9 @@ class PriceBook:
 
     def tariffs(self) -> Iterator[Tariff]:
         """Yield every tariff, in order of precedence."""
-        for by_provider in self._lists.values():
-            for tariffs in by_provider.values():
-                yield from tariffs
+        for shelves in self._lists.values():
+            for shelf in shelves.values():
+                yield from shelf.tariffs
 
     def problems(self) -> list[str]:
         """Return every unsound or contradicting price, one line each."""
@@ -224,13 +237,14 @@ class PriceBook:
         rules = self._provider_rules(provider)
         names = [rule.id for rule in rules]
         resold = [name for rule in rules for name in rule.fallbacks]
-        for by_provider in self._lists.values():
+        for shelves in self._lists.values():
             for name in (*names, "", *resold):
-                yield from _first_match(by_provider.get(name, ()), model)
+                yield from shelves.get(name, _EMPTY_SHELF).find(model)
         if rules:
             return
-        for by_provider in self._lists.values():
-            yield from self._by_model_alone(by_provider, model)
+        owners = [self._owners[place].id for place in self._owned.all(model)]
+        for shelves in self._lists.values():
+            yield from _by_model_alone(shelves, owners, model)
 
     def _provider_rules(self, provider: str) -> list[ProviderRule]:
         if not provider:
@@ -242,15 +256,6 @@ class PriceBook:
         return found or [
             rule for rule in self.providers if rule.match and rule.match.matches(provider)
         ]
-
-    def _by_model_alone(
-        self, by_provider: dict[str, tuple[Tariff, ...]], model: str
-    ) -> Iterator[Tariff]:
-        owners = [r.id for r in self.providers if r.model_match and r.model_match.matches(model)]
-        owned = [t for name in owners for t in _first_match(by_provider.get(name, ()), model)]
-        hosts = owned or [t for ts in by_provider.values() for t in _first_match(ts, model)]
-        if owned or len(hosts) == 1:
-            yield from hosts
 
 
 def merge_books(books: Sequence[PriceBook]) -> PriceBook:
@@ -274,14 +279,17 @@ def _says_something(rule: ProviderRule) -> bool:
     return rule != ProviderRule(id=rule.id)
 
 
-def _first_match(tariffs: Sequence[Tariff], model: str) -> Iterator[Tariff]:
-    for tariff in tariffs:
-        if tariff.match.matches(model):
-            yield tariff
-            return
+def _by_model_alone(
+    shelves: dict[str, _Shelf], owners: Sequence[str], model: str
+) -> Iterator[Tariff]:
+    owned = [t for name in owners for t in shelves.get(name, _EMPTY_SHELF).find(model)]
+    hosts = owned or [tariff for shelf in shelves.values() for tariff in shelf.find(model)]
+    if owned or len(hosts) == 1:
+        yield from hosts
 
 
-def _tariffs(entries: Sequence[Price]) -> dict[str, dict[str, tuple[Tariff, ...]]]:
+def _shelves(entries: Sequence[Price]) -> dict[str, dict[str, _Shelf]]:
+    """Group prices by list, provider and rule, each in the order of first appearance."""
     grouped: dict[tuple[str, str, Match], list[Price]] = {}
     for price in entries:
         grouped.setdefault((price.source, price.provider, price.match), []).append(price)
@@ -290,10 +298,7 @@ def _tariffs(entries: Sequence[Price]) -> dict[str, dict[str, tuple[Tariff, ...]
         tariff = Tariff(source, provider, match, tuple(prices))
         lists.setdefault(source, {}).setdefault(provider, []).append(tariff)
     return {
-        source: {
-            provider: tuple(sorted(tariffs, key=lambda tariff: tariff.match.precedence()))
-            for provider, tariffs in by_provider.items()
-        }
+        source: {provider: _Shelf(tariffs) for provider, tariffs in by_provider.items()}
         for source, by_provider in lists.items()
     }
 

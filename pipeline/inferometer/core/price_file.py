@@ -59,14 +59,15 @@ def _amount(value: object) -> object:
 
 def _instant(value: object) -> object:
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time(), tzinfo=UTC)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        if value.time() != time():
+        is_date = len(value) == len("2026-01-31")
+        value = date.fromisoformat(value) if is_date else datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
             raise ValueError("a time needs an offset: append Z, or give a date alone")
-        return value.replace(tzinfo=UTC)
-    return value
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time(), tzinfo=UTC)
+    raise ValueError("write a date, 2026-01-31, or a time with offset, 2026-01-31T12:00:00Z")
 
 
 def _time_of_day(value: object) -> object:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_DEPTH = 8
 
@@ -101,8 +101,27 @@ class Match:
                 return name.startswith(self.text.lower())
             case MatchKind.ENDS_WITH:
                 return name.endswith(self.text.lower())
-            case MatchKind.CONTAINS:
+            case _:
                 return self.text.lower() in name
+
+    def exact_names(self) -> Iterator[str]:
+        """Yield the lower-cased names that satisfy the rule without comparing further."""
+        if self.kind is MatchKind.OR:
+            for part in self.parts:
+                yield from part.exact_names()
+        elif self._is_name():
+            yield self.text.lower()
+
+    def is_exact(self) -> bool:
+        """Say whether `exact_names` are all the names that satisfy the rule."""
+        if self.kind is MatchKind.OR:
+            return all(part.is_exact() for part in self.parts)
+        return self._is_name()
+
+    def _is_name(self) -> bool:
+        if self.kind is MatchKind.MODEL:
+            return "*" not in self.text
+        return self.kind is MatchKind.EQUALS
 
     def precedence(self) -> tuple[int, int]:
         """Return the place among rules of one file: exact names, rules, then long patterns first.
@@ -112,6 +131,35 @@ class Match:
         if self.kind is not MatchKind.MODEL:
             return (1, 0)
         return (2, -len(self.text)) if "*" in self.text else (0, 0)
+
+
+class MatchIndex:
+    """Finds which of many rules a name satisfies; rules that are plain names cost nothing."""
+
+    def __init__(self, matches: Sequence[Match]) -> None:
+        """Take the rules in the order of their precedence."""
+        self._count = len(matches)
+        self._by_name: dict[str, list[int]] = {}
+        for index, match in enumerate(matches):
+            for name in match.exact_names():
+                self._by_name.setdefault(name, []).append(index)
+        self._patterns = [(i, match) for i, match in enumerate(matches) if not match.is_exact()]
+
+    def first(self, name: str) -> int | None:
+        """Return the place of the first rule that a lower-cased name satisfies."""
+        known = self._by_name.get(name)
+        best = known[0] if known else self._count
+        for index, match in self._patterns:
+            if index >= best:
+                break
+            if match.matches(name):
+                return index
+        return best if known else None
+
+    def all(self, name: str) -> list[int]:
+        """Return the places of all rules that a lower-cased name satisfies, ascending."""
+        found = {index for index, match in self._patterns if match.matches(name)}
+        return sorted(found.union(self._by_name.get(name, ())))
 
 
 @lru_cache(maxsize=4096)

@@ -101,6 +101,12 @@ class Condition:
     daily_to_us: int = 0
     """End of the window, not included; before the start where it passes midnight."""
 
+    def __post_init__(self) -> None:
+        """Write all day in one way, so that equal conditions are equal."""
+        if self.daily_from_us == self.daily_to_us:
+            object.__setattr__(self, "daily_from_us", 0)
+            object.__setattr__(self, "daily_to_us", 0)
+
     @property
     def has_window(self) -> bool:
         """Say whether the price holds for a part of each day only."""

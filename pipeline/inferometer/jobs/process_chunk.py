@@ -50,7 +50,7 @@ class SinkPolicy:
 
     retention: timedelta = timedelta(days=14)
     future_tolerance: timedelta = timedelta(minutes=5)
-    watermark: WatermarkPolicy = WatermarkPolicy(bound_us=10_000_000)
+    watermark_bound: timedelta = timedelta(seconds=10)
     dedupe_horizon: timedelta = timedelta(minutes=10)
     dedupe_max_events: int = 5_000_000
 
@@ -91,6 +91,7 @@ class ProcessChunk:
         self._policy = policy
         self._clock = clock
         self._cubes = cubes
+        self._watermarks = WatermarkPolicy(bound_us=policy.watermark_bound // _MICROSECOND)
         self._partitions: dict[StreamPartition, _Partition] = {}
 
     def assigned(self, source: StreamPartition, next_offset: int) -> None:
@@ -170,7 +171,7 @@ class ProcessChunk:
         if partition is None:
             return
         watermark_us = partition.watermark.idle(
-            broker_us=broker_time_us, policy=self._policy.watermark
+            broker_us=broker_time_us, policy=self._watermarks
         )
         if watermark_us - partition.stored_watermark_us >= _IDLE_STEP_US:
             self._store.insert(
@@ -229,7 +230,7 @@ class ProcessChunk:
             watermark_us = WatermarkState().observe(
                 newest_event_us=int(events.numbers["ts_end"].max()),
                 append_us=int(chunk.records.append_times_ms.max()) * _US_PER_MS,
-                policy=self._policy.watermark,
+                policy=self._watermarks,
             )
         dead = len(admission.dead_letters)
         return ChunkOutcome(

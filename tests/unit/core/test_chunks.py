@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from inferometer.core.chunks import Chunk, Intent, StreamPartition
 from inferometer.core.records import RecordColumns
 from inferometer.errors import StateError

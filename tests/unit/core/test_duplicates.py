@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from inferometer.core.duplicates import Horizon, hash_texts, repeated_in_chunk
 from numpy.typing import NDArray
+
+from inferometer.core.duplicates import Horizon, hash_texts, repeated_in_chunk
 
 ids = st.lists(st.text(max_size=6), max_size=40)
 

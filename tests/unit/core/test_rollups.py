@@ -12,6 +12,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.oracle.account import SERVICE as SERVICE_NAMES
+from tests.oracle.account import USAGE as USAGE_NAMES
+from tests.oracle.account import account, quantile_us
+
 from inferometer.core import bins
 from inferometer.core.admission import admit
 from inferometer.core.columns import CodeColumn
@@ -29,10 +33,6 @@ from inferometer.core.price_columns import CostColumns
 from inferometer.core.records import RecordColumns
 from inferometer.core.rollups import Delta, Measured, aggregate, coarsen, measure, to_arrow
 from inferometer.core.sketches import SketchColumns, bins_of_us
-
-from tests.oracle.account import SERVICE as SERVICE_NAMES
-from tests.oracle.account import USAGE as USAGE_NAMES
-from tests.oracle.account import account, quantile_us
 
 NOW_US = 1_763_690_000_000_000
 POLICY = DoorPolicy(now_us=NOW_US, retention_us=10**13, future_tolerance_us=300_000_000)
@@ -69,9 +69,7 @@ def measured(events: list[dict[str, Any]]) -> Measured:
     records = RecordColumns.from_values([json.dumps(event).encode() for event in events])
     admission = admit(records, POLICY)
     assert not admission.dead_letters
-    columns = admission.rows.select(
-        np.arange(len(events)), admission.offsets, admission.indexes
-    )
+    columns = admission.rows.select(np.arange(len(events)), admission.offsets, admission.indexes)
     complete(columns.numbers)
     count = len(events)
     costs = CostColumns(
@@ -140,9 +138,7 @@ def test_bins_at_powers_of_gamma_hold_their_bound() -> None:
             assert abs(middle - value) <= bins.ALPHA * value * (1 + 1e-9)
 
 
-items = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(-1, 60), st.integers(1, 5)), max_size=120
-)
+items = st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 60), st.integers(1, 5)), max_size=120)
 
 
 @given(items)

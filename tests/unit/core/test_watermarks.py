@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from inferometer.core.watermarks import WatermarkPolicy, WatermarkState, is_final
 from inferometer.core.windows import window_starts_s
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from inferometer import names
 from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
 from inferometer.core.price_book import PriceBook
@@ -62,7 +63,13 @@ def test_a_chunk_ends_in_log_rollups_dead_letters_and_ledger() -> None:
     assert (outcome.dead, outcome.duplicates) == (1, 1)
     assert column(store, names.REQUESTS_TABLE, "event_id") == ["a", "b"]
     assert column(store, names.REQUESTS_TABLE, "kafka_offset") == [0, 2]
-    for table in ("service_10s_rows", "service_1m_rows", "service_1h_rows", "usage_1m_rows", "usage_1h_rows"):
+    for table in (
+        "service_10s_rows",
+        "service_1m_rows",
+        "service_1h_rows",
+        "usage_1m_rows",
+        "usage_1h_rows",
+    ):
         assert column(store, table, "requests") == [2]
         assert column(store, table, "input_tokens") == [6]
     assert column(store, names.DEAD_LETTERS_TABLE, "value") == [b"{"]
@@ -204,7 +211,10 @@ def test_the_watermark_of_an_idle_partition_follows_the_broker_in_steps() -> Non
     process(job, [event("a")])
     for second in range(12):
         job.idle(SOURCE, NOW_US + second * 1_000_000)
-    stored = [instant.timestamp() - NOW.timestamp() for instant in column(store, names.WATERMARKS_TABLE, "watermark")]
+    stored = [
+        instant.timestamp() - NOW.timestamp()
+        for instant in column(store, names.WATERMARKS_TABLE, "watermark")
+    ]
     assert stored == [-5.0, 0.0]
 
 

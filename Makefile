@@ -1,0 +1,70 @@
+# Every target sets itself up: Python 3.11 or newer and a package registry are all that it needs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+INSTALLED := $(VENV)/installed.stamp
+ARGS ?=
+
+# The first interpreter that starts and is new enough: a shim on the path may do neither.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$python; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: $(INSTALLED) ## simulated fleet through broker, worker and store, live; flags in ARGS="..."
+	@$(BIN)/inferometer demo $(ARGS)
+
+test: $(INSTALLED) ## all tests with branch coverage; pytest flags in ARGS="..."
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compose file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/check-jsonschema --check-metaschema schemas/*.schema.json schemas/events/*.schema.json
+
+bench: $(INSTALLED) ## events per CPU-second of the whole process on this machine; flags in ARGS="..."
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+format: $(INSTALLED) ## rewrite the code as lint wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(BIN)/uv ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--all-extras --group dev --no-emit-index-url --no-header --upgrade --quiet \
+		--output-file requirements.lock
+
+clean: ## remove everything that the targets made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist
+	find pipeline tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): $(BIN)/uv requirements.lock pyproject.toml
+	@echo "installing the locked dependencies into $(VENV)"
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
+	@touch $@
+
+$(BIN)/uv: | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11 or newer is needed and was not found on PATH;" \
+		"install it (Debian, Ubuntu: apt-get install python3 python3-venv; without root:" \
+		"pip install --user uv && uv python install 3.11) or name it: make PYTHON=/path/to/python"; \
+		exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo >&2 "$(PYTHON) is missing or older than Python 3.11; name another: make PYTHON=/path/to/python"; \
+		exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo >&2 "$(PYTHON) has no venv module;" \
+		"install it (Debian, Ubuntu: apt-get install python3-venv), or make the environment without" \
+		"root: pip install --user uv && uv venv --seed --python $(PYTHON) $(VENV)"; exit 2; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,49 @@
+"""The configuration of every command: defaults < file < `INFEROMETER_*` environment < flags."""
+
+from __future__ import annotations
+
+from inferometer.config.areas import (
+    AREAS,
+    Area,
+    KafkaConfig,
+    LogConfig,
+    PriceConfig,
+    Secret,
+    Settings,
+    StoreConfig,
+    WorkerConfig,
+)
+from inferometer.config.contract import config_schema
+from inferometer.config.loading import (
+    CONFIG_VARIABLE,
+    DEBUG_VARIABLE,
+    REQUIRE_SERVICES_VARIABLE,
+    Resolution,
+    load,
+    resolve,
+    unknown,
+    variable_name,
+)
+from inferometer.config.values import TRUE_WORDS
+
+__all__ = [
+    "AREAS",
+    "CONFIG_VARIABLE",
+    "DEBUG_VARIABLE",
+    "REQUIRE_SERVICES_VARIABLE",
+    "TRUE_WORDS",
+    "Area",
+    "KafkaConfig",
+    "LogConfig",
+    "PriceConfig",
+    "Resolution",
+    "Secret",
+    "Settings",
+    "StoreConfig",
+    "WorkerConfig",
+    "config_schema",
+    "load",
+    "resolve",
+    "unknown",
+    "variable_name",
+]

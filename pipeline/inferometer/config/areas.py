@@ -1,0 +1,282 @@
+"""The areas of the configuration: every setting with its default, bounds and meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from inferometer import names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIB = 1024 * 1024
+MAX_DAYS = 36_500
+MAX_PORT = 65_536
+
+
+class Secret:
+    """Text that shows itself only to whoever asks by `reveal()`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself; never log or print it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __str__(self) -> str:
+        return "***" if self._text else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal() == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+
+def _setting(
+    default: Any,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    bounds = {"choices": choices, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"doc": doc, **bounds})
+
+
+class Area:
+    """What the areas share: their bounds are checked alike."""
+
+    SECTION: ClassVar[str]
+
+    def problems(self) -> list[str]:
+        """Return what cannot work, each as `key: what, and what to do`."""
+        found = []
+        for setting in fields(cast("Any", self)):
+            problem = _out_of_bounds(getattr(self, setting.name), setting.metadata)
+            if problem:
+                found.append(f"{setting.name}: {problem}")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConfig(Area):
+    """The broker, its topics, and this process as a member of a consumer group."""
+
+    SECTION: ClassVar[str] = "kafka"
+
+    bootstrap_servers: str = _setting("localhost:9092", "host:port of brokers, comma-separated")
+    requests_topic: str = _setting(names.REQUESTS_TOPIC, "topic of request events")
+    signals_topic: str = _setting(names.SIGNALS_TOPIC, "topic of deadline signals")
+    partitions: int = _setting(
+        12, "partitions of a topic made by `inferometer topics`", minimum=1, maximum=10_000
+    )
+    replication_factor: int = _setting(
+        1, "copies of a topic made by `inferometer topics`; 3 on a cluster", minimum=1, maximum=10
+    )
+    group: str = _setting("inferometer", "consumer group of the workers")
+    instance_id: str = _setting(
+        "", "static group membership: unique for each worker and the same after a restart"
+    )
+    security_protocol: str = _setting(
+        "PLAINTEXT",
+        "how to reach the broker",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    ssl_ca_file: Path | None = _setting(None, "certificates to trust, PEM; absent: the system's")
+    sasl_mechanism: str = _setting(
+        "PLAIN", "how to prove who we are", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
+    sasl_username: str = _setting("", "user name, where security_protocol begins with SASL")
+    sasl_password: Secret = _setting(
+        Secret(""), "password, where security_protocol begins with SASL"
+    )
+
+    def problems(self) -> list[str]:
+        """Return what cannot work, each as `key: what, and what to do`."""
+        found = super().problems()
+        found += [
+            f"{key}: must not be empty"
+            for key in ("requests_topic", "signals_topic", "group")
+            if not getattr(self, key)
+        ]
+        if not all(_is_host_and_port(server) for server in self.bootstrap_servers.split(",")):
+            found.append("bootstrap_servers: must be host:port, comma-separated")
+        if self.security_protocol.startswith("SASL"):
+            found += [
+                f"{key}: is needed where security_protocol is {self.security_protocol}"
+                for key in ("sasl_username", "sasl_password")
+                if not getattr(self, key)
+            ]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreConfig(Area):
+    """ClickHouse, embedded in a folder or a server, and how long each table keeps its rows."""
+
+    SECTION: ClassVar[str] = "store"
+
+    url: str = _setting("", "ClickHouse server, http(s)://host:port; excludes data_dir")
+    data_dir: Path | None = _setting(None, "folder of the embedded store; excludes url")
+    database: str = _setting("inferometer", "database of all tables and views")
+    user: str = _setting("default", "user at the server")
+    password: Secret = _setting(Secret(""), "password at the server")
+    replicated: bool = _setting(False, "make replicated tables; needs a cluster")
+    requests_retention_days: int = _setting(
+        14,
+        "event time kept in the log; also the oldest event that the door accepts",
+        minimum=1,
+        maximum=MAX_DAYS,
+    )
+    rollup_10s_retention_days: int = _setting(
+        7, "event time kept in roll-ups of 10 s", minimum=1, maximum=MAX_DAYS
+    )
+    rollup_1m_retention_days: int = _setting(
+        90, "event time kept in roll-ups of 1 min", minimum=1, maximum=MAX_DAYS
+    )
+    rollup_1h_retention_days: int = _setting(
+        1095, "event time kept in roll-ups of 1 h", minimum=1, maximum=MAX_DAYS
+    )
+    dead_letters_retention_days: int = _setting(
+        14, "how long a dead letter is kept", minimum=1, maximum=MAX_DAYS
+    )
+    ledger_retention_days: int = _setting(
+        90, "how long the account of a chunk is kept", minimum=1, maximum=MAX_DAYS
+    )
+    watermarks_retention_days: int = _setting(
+        90, "how long a watermark is kept", minimum=1, maximum=MAX_DAYS
+    )
+
+    def problems(self) -> list[str]:
+        """Return what cannot work, each as `key: what, and what to do`."""
+        found = super().problems()
+        if self.url and self.data_dir is not None:
+            found.append("url: excludes data_dir; keep one of the two")
+        if self.url and not self.url.startswith(("http://", "https://")):
+            found.append("url: must begin with http:// or https://")
+        if "@" in self.url:
+            found.append(
+                "url: must not carry a user or password; use the settings user and password"
+            )
+        if self.replicated and not self.url:
+            found.append("replicated: needs a server; give its url")
+        if not self.database.isidentifier():
+            found.append("database: must be a plain name of letters, digits and underscores")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerConfig(Area):
+    """How a worker cuts chunks, bounds its memory, and judges time."""
+
+    SECTION: ClassVar[str] = "worker"
+
+    chunk_max_events: int = _setting(
+        50_000, "records of a chunk at most", minimum=1, maximum=10_000_000
+    )
+    chunk_max_bytes: int = _setting(
+        64 * MIB, "bytes of a chunk at most", minimum=MIB, maximum=2047 * MIB
+    )
+    chunk_max_wait_s: float = _setting(
+        2.0, "how long a chunk may wait for more records", minimum=0.01, maximum=3600
+    )
+    in_flight_max_bytes: int = _setting(
+        256 * MIB, "bytes fetched and not yet stored; over it nothing is fetched", minimum=MIB
+    )
+    chunk_threads: int = _setting(1, "chunks processed at the same time", minimum=1, maximum=256)
+    watermark_bound_s: float = _setting(
+        10.0, "how late an event may end before its window counts as final", minimum=0
+    )
+    future_tolerance_s: float = _setting(
+        300.0, "how far an event may end in the future; beyond it is a dead letter", minimum=0
+    )
+    dedupe_horizon_s: float = _setting(
+        600.0, "append time over which an event_id is remembered", minimum=0
+    )
+    dedupe_max_events: int = _setting(
+        5_000_000, "event ids remembered a partition at most", minimum=0
+    )
+
+    def problems(self) -> list[str]:
+        """Return what cannot work, each as `key: what, and what to do`."""
+        found = super().problems()
+        if self.in_flight_max_bytes < self.chunk_max_bytes:
+            found.append("in_flight_max_bytes: must be at least chunk_max_bytes")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceConfig(Area):
+    """Where prices come from."""
+
+    SECTION: ClassVar[str] = "prices"
+
+    source: str = _setting(
+        "genai-prices", "the price book beneath the overlay", choices=("genai-prices", "none")
+    )
+    overlay_file: Path | None = _setting(
+        None, "price file whose entries win over the source; see `inferometer schema prices`"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogConfig(Area):
+    """What is logged, always to stderr."""
+
+    SECTION: ClassVar[str] = "log"
+
+    level: str = _setting(
+        "info", "least level that is logged", choices=("debug", "info", "warning", "error")
+    )
+    format: str = _setting("text", "for people or machines", choices=("text", "json"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration of a process."""
+
+    kafka: KafkaConfig = field(default_factory=KafkaConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    worker: WorkerConfig = field(default_factory=WorkerConfig)
+    prices: PriceConfig = field(default_factory=PriceConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+AREAS: tuple[type[Area], ...] = (
+    KafkaConfig,
+    StoreConfig,
+    WorkerConfig,
+    PriceConfig,
+    LogConfig,
+)
+
+
+def _out_of_bounds(value: object, bounds: Mapping[str, Any]) -> str | None:
+    if bounds["choices"] and value not in bounds["choices"]:
+        return f"is {value!r}, must be one of {', '.join(bounds['choices'])}"
+    if bounds["minimum"] is not None and cast("float", value) < bounds["minimum"]:
+        return f"is {value}, must be at least {bounds['minimum']}"
+    if bounds["maximum"] is not None and cast("float", value) > bounds["maximum"]:
+        return f"is {value}, must be at most {bounds['maximum']}"
+    return None
+
+
+def _is_host_and_port(server: str) -> bool:
+    host, _, port = server.strip().rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < MAX_PORT

@@ -1,0 +1,63 @@
+"""Compiled second pass: copies the texts and items that the first pass checked and only located."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from inferometer.core.gap_kernel import read_bins
+from inferometer.core.text_kernel import name_hash, read_list, read_map
+
+
+@njit(cache=True, nogil=True)
+def gather_lists(
+    buf, side, rows, is_map, starts, ends, places, item_starts, item_lengths, max_chars
+):
+    """Write the item spans of already checked lists or maps; return the new end of the side area."""
+    scratch = np.zeros((3, 64), dtype=np.int64)
+    for row in rows:
+        if places[row + 1] == places[row]:
+            continue
+        if is_map:
+            _, _, side = read_map(
+                buf, starts[row], ends[row], side, 64, max_chars,
+                item_starts, item_lengths, places[row], True, scratch,
+            )  # fmt: skip
+        else:
+            _, _, side = read_list(
+                buf, starts[row], ends[row], side, 64, max_chars,
+                item_starts, item_lengths, places[row], True,
+            )  # fmt: skip
+    return side
+
+
+@njit(cache=True, nogil=True)
+def gather_bins(buf, bins_at, ends, places, bins, counts, max_bin):
+    """Write the bins of already checked gap sketches."""
+    for row in range(len(bins_at)):
+        if places[row + 1] > places[row]:
+            read_bins(buf, bins_at[row], ends[row], bins, counts, places[row], True, max_bin)
+
+
+@njit(cache=True, nogil=True)
+def gather_texts(buf, starts, lengths, places, out):
+    """Copy text spans back to back; places are the running offsets into `out`."""
+    for row in range(len(starts)):
+        start = starts[row]
+        place = places[row]
+        for k in range(lengths[row]):
+            out[place + k] = buf[start + k]
+
+
+@njit(cache=True, nogil=True)
+def rehash(buf, used, value_starts, value_lengths, table):
+    """Fill an empty table with the values a column already has."""
+    mask = np.uint64(len(table) - 1)
+    for code in range(used):
+        mixed = name_hash(buf, value_starts[code], value_lengths[code])
+        mixed = mixed ^ (mixed >> np.uint64(29))
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15)
+        slot = (mixed >> np.uint64(20)) & mask
+        while table[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        table[slot] = code
