@@ -1,0 +1,156 @@
+"""Opens the store, embedded or a server, and hands each thread its own clients."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+
+from inferometer.clickhouse.folder_lock import FolderLock
+from inferometer.clickhouse.refusals import store_errors
+from inferometer.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+    from inferometer.clickhouse.settings import StoreSettings
+
+ENGINE_FOLDER = "clickhouse"
+"""Where inside the data folder the embedded engine lives; lock and socket lie beside it."""
+
+CONNECT_TIMEOUT_S = 10
+ANSWER_TIMEOUT_S = 300
+HTTPS_PORT = 8443
+HTTP_PORT = 8123
+
+
+class StoreConnection:
+    """An open store.
+
+    Threads share the connection and never a client: one embedded client serialises its callers.
+    Readers are apart, because a client that was once told to be read-only stays so.
+    """
+
+    def __init__(self, settings: StoreSettings, *, create: bool = True) -> None:
+        """Open the store; with `create`, make folder and database where they are missing.
+
+        Raises ConfigError for settings that cannot work, StoreError when the store cannot be had.
+        """
+        problems = settings.problems()
+        if problems:
+            raise ConfigError([f"store.{problem}" for problem in problems])
+        self.settings = settings
+        self._local = threading.local()
+        self._clients: list[Client] = []
+        self._clients_lock = threading.Lock()
+        self._is_closed = False
+        self._folder_lock = _take_folder(settings, create=create)
+        try:
+            if create:
+                self._create_database()
+        except BaseException:
+            self.close()
+            raise
+
+    def client(self) -> Client:
+        """Return this thread's client for writing. Raises StoreError."""
+        return self._of_this_thread("writer", {})
+
+    def reader(self) -> Client:
+        """Return this thread's client for reading; it refuses to write. Raises StoreError."""
+        # 2 and not 1: the latter forbids the settings that an answer's format needs.
+        return self._of_this_thread("reader", {"readonly": "2"})
+
+    def close(self) -> None:
+        """Close every client of every thread, and let the folder go; safe to call twice."""
+        self._is_closed = True
+        with self._clients_lock:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+        if self._folder_lock is not None:
+            self._folder_lock.release()
+
+    def close_of_this_thread(self) -> None:
+        """Close the calling thread's clients; for threads that end before the store does."""
+        for kind in ("writer", "reader"):
+            client = self._local.__dict__.pop(kind, None)
+            if client is not None:
+                with self._clients_lock:
+                    if client in self._clients:
+                        self._clients.remove(client)
+                client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _of_this_thread(self, kind: str, session: dict[str, str]) -> Client:
+        if self._is_closed:
+            raise StoreError(f"the store at {self.settings.place} is closed", retryable=False)
+        known: Client | None = self._local.__dict__.get(kind)
+        if known is None:
+            known = _open_client(self.settings, self.settings.database, session)
+            self._local.__dict__[kind] = known
+            with self._clients_lock:
+                self._clients.append(known)
+        return known
+
+    def _create_database(self) -> None:
+        # By a client of its own: one that starts in a database must find it.
+        client = _open_client(self.settings, None, {})
+        try:
+            with store_errors(self.settings.place):
+                client.command(f"CREATE DATABASE IF NOT EXISTS `{self.settings.database}`")
+        finally:
+            client.close()
+
+
+def _take_folder(settings: StoreSettings, *, create: bool) -> FolderLock | None:
+    if settings.data_dir is None:
+        return None
+    if create:
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make {settings.data_dir} ({error.strerror}); choose another --data",
+                retryable=False,
+            ) from error
+    elif not (settings.data_dir / ENGINE_FOLDER).is_dir():
+        raise StoreError(
+            f"no store in {settings.data_dir}; `inferometer demo --data {settings.data_dir}` or "
+            "`inferometer migrate` makes one",
+            retryable=False,
+        )
+    return FolderLock(settings.data_dir)
+
+
+def _open_client(settings: StoreSettings, database: str | None, session: dict[str, str]) -> Client:
+    with store_errors(settings.place):
+        return clickhouse_connect.get_client(
+            database=database,
+            settings=session,
+            **_target(settings),
+        )
+
+
+def _target(settings: StoreSettings) -> dict[str, Any]:
+    if settings.data_dir is not None:
+        return {"interface": "chdb", "path": str((settings.data_dir / ENGINE_FOLDER).resolve())}
+    parts = urlsplit(settings.url)
+    return {
+        "interface": parts.scheme,
+        "host": parts.hostname,
+        "port": parts.port or (HTTPS_PORT if parts.scheme == "https" else HTTP_PORT),
+        "username": settings.user,
+        "password": settings.password,
+        # A session of its own would tie every query of the client to one server, one at a time.
+        "autogenerate_session_id": False,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "send_receive_timeout": ANSWER_TIMEOUT_S,
+    }

@@ -1,0 +1,176 @@
+"""Brings a store's schema up to date: numbered files of idempotent statements, then retention.
+
+The runner may die at any place and run again: every statement is idempotent, and a file is noted as
+applied only after its last one.
+Two processes may run it at once for the same reason; both notes say the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inferometer.clickhouse.refusals import store_errors
+from inferometer.errors import StateError
+from inferometer.schemas import schema_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from clickhouse_connect.driver.client import Client
+
+    from inferometer.clickhouse.connect import StoreConnection
+    from inferometer.clickhouse.settings import Retention
+
+BOOKKEEPING_TABLE = "schema_migrations"
+
+_BOOKKEEPING = f"""
+CREATE TABLE IF NOT EXISTS {BOOKKEEPING_TABLE}
+(
+    version UInt32,
+    name String,
+    checksum String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree
+ORDER BY version
+"""
+
+_FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_LEXEMES = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`|;", re.DOTALL)
+_ENGINE = re.compile(r"\bENGINE = (\w*MergeTree)\b")
+_TTL_DAYS = re.compile(r"\bTTL (.+?) \+ toIntervalDay\((\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of `schemas/clickhouse`."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """Return the digest that tells whether an applied file was changed."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def statements(self, *, replicated: bool = False) -> list[str]:
+        """Return the statements, with Replicated engines where the store is a cluster."""
+        text = _ENGINE.sub(r"ENGINE = Replicated\1", self.text) if replicated else self.text
+        return split_statements(text)
+
+
+def split_statements(text: str) -> list[str]:
+    """Split SQL at semicolons that stand outside comments and quotes."""
+    ends = [found.start() for found in _LEXEMES.finditer(text) if found.group() == ";"]
+    starts = [0, *(end + 1 for end in ends)]
+    parts = [text[start:end].strip() for start, end in zip(starts, [*ends, len(text)], strict=True)]
+    return [part for part in parts if _LEXEMES.sub("", part).strip()]
+
+
+def load_migrations() -> tuple[Migration, ...]:
+    """Read the shipped migrations in order. Raises StateError for a gap or a number used twice."""
+    found = []
+    for file in schema_path("clickhouse").iterdir():
+        matched = _FILE_NAME.fullmatch(file.name)
+        if matched:
+            text = file.read_text(encoding="utf-8")
+            found.append(Migration(int(matched[1]), matched[2], text))
+    found.sort(key=lambda migration: migration.version)
+    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+        raise StateError(
+            "the migrations of this installation are incomplete; reinstall inferometer"
+        )
+    return tuple(found)
+
+
+def migrate(
+    connection: StoreConnection,
+    *,
+    report: Callable[[str], None],
+    migrations: Sequence[Migration] | None = None,
+) -> list[Migration]:
+    """Apply what is missing, then set the retention; returns what was applied.
+
+    Raises StateError where an applied file has changed or the store is newer than this version,
+    StoreError when the store refuses.
+    """
+    settings = connection.settings
+    known = load_migrations() if migrations is None else tuple(migrations)
+    client = connection.client()
+    with store_errors(settings.place):
+        for statement in Migration(0, BOOKKEEPING_TABLE, _BOOKKEEPING).statements(
+            replicated=settings.replicated
+        ):
+            client.command(statement)
+        applied = _applied(client)
+        _check(applied, known)
+        missing = [migration for migration in known if migration.version not in applied]
+        for migration in missing:
+            _apply(client, migration, replicated=settings.replicated)
+            report(f"applied {migration.version:04d}_{migration.name}")
+        for table, days in set_retention(client, settings.retention).items():
+            report(f"{table} now keeps {days} days")
+    return missing
+
+
+def pending(connection: StoreConnection) -> list[Migration]:
+    """Return the migrations that the store lacks, without changing anything. Raises StoreError."""
+    client = connection.reader()
+    with store_errors(connection.settings.place):
+        if not int(str(client.command(f"EXISTS TABLE {BOOKKEEPING_TABLE}"))):
+            return list(load_migrations())
+        applied = _applied(client)
+    known = load_migrations()
+    _check(applied, known)
+    return [migration for migration in known if migration.version not in applied]
+
+
+def set_retention(client: Client, retention: Retention) -> dict[str, int]:
+    """Change the TTL of each table whose days differ; returns those tables with their days."""
+    rows = client.query(
+        "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()"
+    ).result_rows
+    engines = {str(name): str(engine) for name, engine in rows}
+    changed = {}
+    for table, days in retention.by_table().items():
+        found = _TTL_DAYS.search(engines.get(table, ""))
+        if found and int(found[2]) != days:
+            client.command(f"ALTER TABLE {table} MODIFY TTL {found[1]} + INTERVAL {days} DAY")
+            changed[table] = days
+    return changed
+
+
+def _applied(client: Client) -> dict[int, tuple[str, str]]:
+    text = f"SELECT version, name, checksum FROM {BOOKKEEPING_TABLE}"  # noqa: S608 - a constant
+    rows = client.query(text).result_rows
+    return {int(version): (str(name), str(checksum)) for version, name, checksum in rows}
+
+
+def _check(applied: dict[int, tuple[str, str]], known: Sequence[Migration]) -> None:
+    by_version = {migration.version: migration for migration in known}
+    for version, (name, checksum) in sorted(applied.items()):
+        migration = by_version.get(version)
+        if migration is None:
+            raise StateError(
+                f"the store has migration {version:04d}_{name}, which this version does not know; "
+                "upgrade inferometer"
+            )
+        if migration.checksum != checksum:
+            raise StateError(
+                f"migration {version:04d}_{name} was applied and has changed since; restore the "
+                "file, and put the change into a new migration"
+            )
+
+
+def _apply(client: Client, migration: Migration, *, replicated: bool) -> None:
+    for statement in migration.statements(replicated=replicated):
+        client.command(statement)
+    client.command(
+        f"INSERT INTO {BOOKKEEPING_TABLE} (version, name, checksum) "
+        "SELECT {version:UInt32}, {name:String}, {checksum:String}",
+        {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
+    )

@@ -1,0 +1,67 @@
+"""Queries of the chunk store as values: names from constants, values always bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inferometer.names import REQUESTS_TABLE
+
+if TYPE_CHECKING:
+    from inferometer.core.chunks import StreamPartition
+
+_IN_OFFSETS = """kafka_topic = {topic:String}
+  AND stream_id = {stream_id:String}
+  AND kafka_partition = {partition:UInt32}
+  AND kafka_offset >= {floor:UInt64}
+  AND kafka_offset < {before:UInt64}"""
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetSpan:
+    """Rows of the log that came from one partition, at offsets in [floor, before)."""
+
+    source: StreamPartition
+    floor: int
+    before: int
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the values that `_IN_OFFSETS` binds."""
+        return {
+            "topic": self.source.topic,
+            "stream_id": self.source.stream_id,
+            "partition": self.source.partition,
+            "floor": max(self.floor, 0),
+            "before": max(self.before, 0),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEvents:
+    """Which of some event ids a span of the log holds."""
+
+    span: OffsetSpan
+    event_ids: tuple[str, ...]
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""SELECT DISTINCT event_id
+FROM {REQUESTS_TABLE}
+WHERE {_IN_OFFSETS}
+  AND event_id IN {{event_ids:Array(String)}}"""  # noqa: S608 - a constant
+        return text, {**self.span.parameters(), "event_ids": list(self.event_ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class EventIds:
+    """Every event id of a span of the log, in the order of the records."""
+
+    span: OffsetSpan
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""SELECT event_id
+FROM {REQUESTS_TABLE}
+WHERE {_IN_OFFSETS}
+ORDER BY kafka_offset, kafka_index"""  # noqa: S608 - a constant
+        return text, self.span.parameters()

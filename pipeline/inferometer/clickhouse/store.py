@@ -1,0 +1,95 @@
+"""Writes chunks to ClickHouse and answers what deduplication asks of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from inferometer.clickhouse.queries import EventIds, KnownEvents, OffsetSpan
+from inferometer.clickhouse.refusals import store_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inferometer.clickhouse.connect import StoreConnection
+    from inferometer.core.chunks import StreamPartition
+
+IDS_A_QUERY = 500
+"""Bound values travel in the address of an HTTP request, which servers limit."""
+
+INSERT_SETTINGS = {
+    # On by default since 26.3; it answers before rows are stored, and dedupes in another place.
+    "async_insert": "0",
+    "insert_deduplicate": "1",
+    # One insert is one block, so that its token is one token: no split by rows or bytes.
+    "max_insert_block_size": "100000000",
+    "min_insert_block_size_rows": "100000000",
+    "min_insert_block_size_bytes": "0",
+    # A replay may span more days than the default of 100 partitions.
+    "max_partitions_per_insert_block": "0",
+    # Delta rows of a chunk are distinct already: summing them again costs more than half the insert.
+    "optimize_on_insert": "0",
+}
+
+
+class ClickHouseChunkStore:
+    """A `ChunkStore` on an open connection; every calling thread gets its own clients.
+
+    Embedded, an insert is durable once the file system has it: a killed process loses nothing, a
+    power loss may.
+    """
+
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._place = connection.settings.place
+        # Over a network the bytes cost more than their compression; in process they cost nothing.
+        self._compression = None if connection.settings.is_embedded else "lz4"
+
+    def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
+        """Store rows as one block; see `ChunkStore.insert`."""
+        if rows.num_rows == 0:
+            return
+        body = _to_arrow_stream(rows, self._compression)
+        client = self._connection.client()
+        with store_errors(self._place):
+            client.raw_insert(
+                table,
+                rows.column_names,
+                body,
+                settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
+                fmt="ArrowStream",
+            )
+
+    def find_events(
+        self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
+    ) -> set[str]:
+        """Return the ids that the log holds; see `ChunkStore.find_events`."""
+        span = OffsetSpan(source, floor, before)
+        client = self._connection.reader()
+        found: set[str] = set()
+        for start in range(0, len(event_ids), IDS_A_QUERY):
+            ids = tuple(event_ids[start : start + IDS_A_QUERY])
+            text, parameters = KnownEvents(span, ids).sql()
+            with store_errors(self._place):
+                found.update(row[0] for row in client.query(text, parameters).result_rows)
+        return found
+
+    def recent_event_ids(
+        self, *, source: StreamPartition, floor: int, before: int
+    ) -> pa.ChunkedArray:
+        """Return the ids of a span of the log; see `ChunkStore.recent_event_ids`."""
+        text, parameters = EventIds(OffsetSpan(source, floor, before)).sql()
+        client = self._connection.reader()
+        with store_errors(self._place):
+            return client.query_arrow(text, parameters).column(0).cast(pa.string())
+
+
+def _to_arrow_stream(rows: pa.Table, compression: str | None) -> pa.Buffer:
+    # One batch: several would reach the table as several blocks under one token.
+    rows = rows.combine_chunks().unify_dictionaries()
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
+        writer.write_table(rows)
+    return sink.getvalue()

@@ -1,0 +1,165 @@
+"""The contract of `ChunkStore`, run over the fake and over the embedded engine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from inferometer.clickhouse.connect import StoreConnection
+from inferometer.clickhouse.migrations import migrate
+from inferometer.clickhouse.settings import StoreSettings
+from inferometer.clickhouse.store import ClickHouseChunkStore
+from inferometer.core.chunks import StreamPartition
+from inferometer.testing.stores import MemoryChunkStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from inferometer.ports import ChunkStore
+
+SOURCE = StreamPartition("inference.requests", 3, "run-1")
+
+ALIVE_US = 4_000_000_000_000_000
+"""In 2096: rows beyond the retention of their table would be gone at once."""
+
+Stored = tuple["ChunkStore", "Callable[[str], int]"]
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreConnection]:
+    with StoreConnection(StoreSettings(data_dir=tmp_path_factory.mktemp("store"))) as opened:
+        migrate(opened, report=lambda _: None)
+        yield opened
+
+
+@pytest.fixture(params=["memory", "clickhouse"])
+def stored(request: pytest.FixtureRequest) -> Stored:
+    """Return an empty store, and how many rows one of its tables has."""
+    if request.param == "memory":
+        memory = MemoryChunkStore()
+        return memory, lambda table: sum(block.num_rows for block in memory.blocks(table))
+    connection: StoreConnection = request.getfixturevalue("connection")
+    client = connection.client()
+    for table in ("requests", "dead_letters"):
+        client.command(f"TRUNCATE TABLE {table}")
+    return (
+        ClickHouseChunkStore(connection),
+        lambda table: int(str(client.command(f"SELECT count() FROM {table}"))),
+    )
+
+
+def requests(
+    ids: list[str], *, first_offset: int = 0, source: StreamPartition = SOURCE
+) -> pa.Table:
+    count = len(ids)
+    return pa.table(
+        {
+            "event_id": ids,
+            "model": pa.array(["m"] * count).dictionary_encode(),
+            "ts_end": pa.array([ALIVE_US] * count, pa.timestamp("us", tz="UTC")),
+            "stream_id": pa.array([source.stream_id] * count).dictionary_encode(),
+            "kafka_topic": pa.array([source.topic] * count).dictionary_encode(),
+            "kafka_partition": pa.array([source.partition] * count, pa.uint32()),
+            "kafka_offset": pa.array(range(first_offset, first_offset + count), pa.uint64()),
+        }
+    )
+
+
+def test_one_token_stores_rows_once(stored: Stored) -> None:
+    store, count = stored
+    for _ in range(3):
+        store.insert(table="requests", rows=requests(["a", "b"]), token="once")
+    assert count("requests") == 2
+
+
+def test_other_tokens_store_equal_rows_again(stored: Stored) -> None:
+    store, count = stored
+    for token in ("first", "second"):
+        store.insert(table="requests", rows=requests(["a"]), token=token)
+    assert count("requests") == 2
+
+
+def test_a_token_belongs_to_its_table(stored: Stored) -> None:
+    store, count = stored
+    store.insert(table="requests", rows=requests(["a"]), token="shared")
+    letters = pa.table(
+        {
+            "reason": ["invalid_json"],
+            "value": pa.array([b"\xff{"], pa.binary()),
+            "decided_at": pa.array([ALIVE_US], pa.timestamp("us", tz="UTC")),
+        }
+    )
+    store.insert(table="dead_letters", rows=letters, token="shared")
+    assert (count("requests"), count("dead_letters")) == (1, 1)
+
+
+def test_no_rows_are_no_insert_and_leave_the_token_free(stored: Stored) -> None:
+    store, count = stored
+    store.insert(table="requests", rows=requests([]), token="empty")
+    store.insert(table="requests", rows=requests(["a"]), token="empty")
+    assert count("requests") == 1
+
+
+def test_rows_in_several_batches_are_still_one_block(stored: Stored) -> None:
+    store, count = stored
+    rows = pa.concat_tables([requests(["a", "b"]), requests(["c"], first_offset=2)])
+    for _ in range(2):
+        store.insert(table="requests", rows=rows, token="batches")
+    assert count("requests") == 3
+
+
+def test_ids_are_found_inside_the_span_of_offsets_only(stored: Stored) -> None:
+    store, _ = stored
+    store.insert(table="requests", rows=requests(list("abcde"), first_offset=10), token="span")
+    found = store.find_events(source=SOURCE, event_ids=list("abcdez"), floor=11, before=14)
+    assert found == {"b", "c", "d"}
+
+
+def test_other_partitions_topics_and_streams_do_not_count(stored: Stored) -> None:
+    store, _ = stored
+    others = (
+        StreamPartition("inference.requests", 4, "run-1"),
+        StreamPartition("other", 3, "run-1"),
+        StreamPartition("inference.requests", 3, "run-2"),
+    )
+    for number, other in enumerate(others):
+        store.insert(table="requests", rows=requests(["a"], source=other), token=f"other-{number}")
+    assert store.find_events(source=SOURCE, event_ids=["a"], floor=0, before=100) == set()
+    assert len(store.recent_event_ids(source=SOURCE, floor=0, before=100)) == 0
+
+
+def test_many_ids_are_looked_up_at_once(stored: Stored) -> None:
+    store, _ = stored
+    ids = [f"id-{number} ' \\ é" for number in range(1200)]
+    store.insert(table="requests", rows=requests(ids), token="many")
+    asked = [*ids[::3], "absent"]
+    assert store.find_events(source=SOURCE, event_ids=asked, floor=0, before=5000) == set(ids[::3])
+
+
+def test_no_ids_are_found_without_asking(stored: Stored) -> None:
+    store, _ = stored
+    assert store.find_events(source=SOURCE, event_ids=[], floor=0, before=1) == set()
+
+
+def test_recent_ids_come_in_the_order_of_the_records(stored: Stored) -> None:
+    store, _ = stored
+    store.insert(table="requests", rows=requests(["c", "d"], first_offset=2), token="later")
+    store.insert(table="requests", rows=requests(["a", "b"], first_offset=0), token="earlier")
+    recent = store.recent_event_ids(source=SOURCE, floor=1, before=4)
+    assert recent.to_pylist() == ["b", "c", "d"]
+    assert recent.type == pa.string()
+
+
+def test_threads_insert_at_the_same_time(stored: Stored) -> None:
+    store, count = stored
+
+    def insert(number: int) -> None:
+        source = StreamPartition("inference.requests", number, "run-1")
+        store.insert(table="requests", rows=requests(["a"], source=source), token=f"t{number}")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(insert, range(8)))
+    assert count("requests") == 8

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from inferometer.clickhouse.migrations import Migration, load_migrations, split_statements
+from inferometer.clickhouse.settings import Retention
+
+REPEATABLE = (
+    "CREATE TABLE IF NOT EXISTS ",
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS ",
+    "CREATE OR REPLACE VIEW ",
+    "CREATE OR REPLACE FUNCTION ",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("", []),
+        ("-- nothing; at all\n", []),
+        ("a;\n-- b\n;", ["a"]),
+        ("a; b", ["a", "b"]),
+        ("a ';' b; c", ["a ';' b", "c"]),
+        ("a 'it''s; \\'x;' b; c", ["a 'it''s; \\'x;' b", "c"]),
+        ("a /* ; */ b; c `d;e`", ["a /* ; */ b", "c `d;e`"]),
+        ("-- why;\na;", ["-- why;\na"]),
+    ],
+)
+def test_statements_end_at_semicolons_outside_comments_and_quotes(
+    text: str, statements: list[str]
+) -> None:
+    assert split_statements(text) == statements
+
+
+def test_the_shipped_migrations_are_numbered_without_a_gap() -> None:
+    versions = [migration.version for migration in load_migrations()]
+    assert versions == list(range(1, len(versions) + 1))
+    assert versions
+
+
+def test_every_shipped_statement_may_run_again() -> None:
+    for migration in load_migrations():
+        for statement in migration.statements():
+            lines = [line for line in statement.splitlines() if line and not line.startswith("--")]
+            assert lines[0].startswith(REPEATABLE)
+
+
+def test_a_cluster_gets_replicated_engines_under_the_same_checksum() -> None:
+    migration = Migration(
+        1, "x", "CREATE TABLE a (b Int8)\nENGINE = AggregatingMergeTree\nORDER BY b;"
+    )
+    assert "ENGINE = ReplicatedAggregatingMergeTree" in migration.statements(replicated=True)[0]
+    assert migration.checksum == Migration(1, "x", migration.text).checksum
+
+
+def test_every_table_but_the_price_book_forgets() -> None:
+    text = "".join(migration.text for migration in load_migrations())
+    for table in Retention().by_table():
+        assert f"CREATE TABLE IF NOT EXISTS {table}" in text
+    assert text.count("\nTTL ") == len(Retention().by_table())
+
+
+def test_every_target_of_tokens_remembers_them() -> None:
+    text = "".join(migration.text for migration in load_migrations())
+    tables = text.count("CREATE TABLE")
+    assert text.count(" non_replicated_deduplication_window = 10000") == tables
+    assert text.count(" replicated_deduplication_window = 10000") == tables
