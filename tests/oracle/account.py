@@ -121,9 +121,7 @@ def dimensions(event: Mapping[str, Any], names: Iterable[str]) -> tuple[Any, ...
         "team_id": (event.get("team_ids") or [""])[0],
         "status_class": status_class(event["status_code"]),
     }
-    return tuple(
-        derived.get(name, event.get(name, DEFAULTS.get(name, ""))) for name in names
-    )
+    return tuple(derived.get(name, event.get(name, DEFAULTS.get(name, ""))) for name in names)
 
 
 def account(

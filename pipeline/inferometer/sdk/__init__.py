@@ -1,0 +1,40 @@
+"""What runs beside a model server: client and measurement of one request.
+
+    from inferometer.sdk import Client
+
+    client = Client(bootstrap_servers="kafka:9092", workspace_id="acme", region="eu-west-1")
+
+    with client.request(model="llama-3.1-8b", user_id="u-17", deadline_ttft_ms=2000) as request:
+        for chunk in engine.stream(prompt):
+            request.chunk(tokens=1)
+            send(chunk)
+        request.finish(200, input_tokens=812, output_tokens=301, finish_reason="stop")
+
+    client.close()
+
+A request that was measured elsewhere is sent as a whole:
+
+    client.emit({"request_id": "r-1", "ts_end": 1790000000000000, "model": "llama-3.1-8b",
+                 "status_code": 200, "input_tokens": 812, "output_tokens": 301, "e2e_ms": 950.0})
+"""
+
+from inferometer.core.events import InferenceRequest
+from inferometer.core.signals import InferenceSignal
+from inferometer.sdk.client import Client
+from inferometer.sdk.measure import Attempt, Request
+from inferometer.sdk.refusals import EventTooLargeError, InvalidEventError
+from inferometer.sdk.stats import ClientStats, Delivery, Drop, DropReason
+
+__all__ = [
+    "Attempt",
+    "Client",
+    "ClientStats",
+    "Delivery",
+    "Drop",
+    "DropReason",
+    "EventTooLargeError",
+    "InferenceRequest",
+    "InferenceSignal",
+    "InvalidEventError",
+    "Request",
+]

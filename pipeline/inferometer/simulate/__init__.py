@@ -1,0 +1,1 @@
+"""Traffic that looks real: a seeded fleet and replay of recorded traces."""

@@ -1,0 +1,64 @@
+"""`inferometer simulate` against a broker: what it says is what arrives."""
+
+from __future__ import annotations
+
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from inferometer.cli.main import main
+from inferometer.core import codec
+from inferometer.core.pricing import price_request
+from inferometer.kafka.embedded import EmbeddedBroker
+from inferometer.prices import load_book
+
+pytestmark = pytest.mark.integration
+
+
+def run(*flags: str) -> tuple[int, str, str]:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = main(["simulate", *flags], io.StringIO(), stdout, stderr, {})
+    return code, stdout.getvalue(), stderr.getvalue()
+
+
+def test_the_summary_is_what_arrived_to_the_last_digit() -> None:
+    with EmbeddedBroker() as broker:
+        broker.start({"inference.requests": 2})
+        code, stdout, _ = run(
+            "--kafka", broker.bootstrap_servers, "--events", "400", "--rate", "0", "--seed", "5"
+        )  # fmt: skip
+        consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "reader"})
+        consumer.assign([TopicPartition("inference.requests", n, 0) for n in range(2)])
+        messages: list[Any] = []
+        while len(messages) < 400:
+            messages += [each for each in consumer.consume(400, 20) if each.error() is None]
+        consumer.close()
+    assert code == 0
+    summary = json.loads(stdout, parse_float=Decimal)
+    events = [codec.decode(message.value()) for message in messages]
+    book = load_book()
+    assert summary["events"] == len({event.event_id for event in events}) == 400
+    assert summary["input_tokens"] == sum(event.input_tokens or 0 for event in events)
+    assert summary["output_tokens"] == sum(event.output_tokens or 0 for event in events)
+    costs = [price_request(book, event).price_cost_usd for event in events]
+    assert summary["cost_usd"] == sum(costs) > 0
+    by_model = summary["by_model"].values()
+    assert sum(model["cost_usd"] for model in by_model) == summary["cost_usd"]
+    assert sum(model["events"] for model in by_model) == 400
+    assert len({event.request_id for event in events}) == 400
+
+
+def test_without_a_broker_it_says_what_to_do() -> None:
+    code, stdout, stderr = run("--kafka", "127.0.0.1:1", "--events", "3", "--rate", "0",
+                               "--timeout", "0.5")  # fmt: skip
+    assert (code, stdout) == (1, "")
+    assert "check the broker" in stderr
+
+
+@pytest.mark.parametrize("flags", [("--events", "0"), ("--rate", "-1"), ("--rate", "nan")])
+def test_a_senseless_number_is_wrong_use(flags: tuple[str, str]) -> None:
+    assert run(*flags)[0] == 2

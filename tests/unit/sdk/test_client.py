@@ -1,0 +1,158 @@
+"""The client: defaults, refusals, counts, and what it does when it cannot send."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import pytest
+from tests.unit.sdk.recording import Clock, bench
+
+from inferometer.errors import ConfigError
+from inferometer.sdk import DropReason, EventTooLargeError, InferenceRequest, InvalidEventError
+from inferometer.sdk.stats import Complaints, Drop
+
+FIELDS: dict[str, Any] = {"request_id": "r-1", "model": "m", "ts_end": 5, "status_code": 200}
+
+
+def test_an_event_starts_from_the_defaults_of_the_client() -> None:
+    desk = bench(workspace_id="w", region="eu", fields={"feature": "chat"})
+    desk.client.emit({**FIELDS, "region": "us"})
+    event = desk.transport.events()[0]
+    assert (event["workspace_id"], event["region"], event["feature"]) == ("w", "us", "chat")
+
+
+def test_arguments_win_over_the_environment() -> None:
+    environ = {"INFEROMETER_NODE_ID": "n-env", "INFEROMETER_REGION": "r-env"}
+    desk = bench(region="r-arg", environ=environ)
+    assert desk.client.defaults == {"node_id": "n-env", "region": "r-arg"}
+
+
+def test_the_broker_may_come_from_the_environment() -> None:
+    environ = {"INFEROMETER_KAFKA_BOOTSTRAP_SERVERS": "k:1"}
+    desk = bench(bootstrap_servers=None, environ=environ)
+    assert desk.client.settings.bootstrap_servers == "k:1"
+
+
+def test_every_problem_of_the_settings_is_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        bench(bootstrap_servers=None, buffer_events=0, compression="rar")
+    assert len(refused.value.problems) == 3
+
+
+def test_secrets_do_not_show_in_the_settings() -> None:
+    assert "hunter2" not in repr(bench(kafka={"sasl.password": "hunter2"}).client.settings)
+
+
+def test_a_validated_event_is_sent_as_it_is() -> None:
+    desk = bench(region="eu")
+    desk.client.emit(InferenceRequest(event_id="e-1", **FIELDS))
+    assert desk.transport.events() == [{"event_id": "e-1", **FIELDS}]
+
+
+def test_each_event_gets_an_id_of_its_own() -> None:
+    desk = bench()
+    desk.client.emit(FIELDS)
+    desk.client.emit(FIELDS)
+    assert len({event["event_id"] for event in desk.transport.events()}) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({**FIELDS, "e2e_ms": -1.0}, "out_of_range"),
+        ({**FIELDS, "modle": "typo"}, "unknown_field"),
+        ({"model": "m"}, "missing_field"),
+    ],
+)
+def test_a_wrong_event_is_refused_with_its_reason(fields: dict[str, Any], reason: str) -> None:
+    desk = bench()
+    with pytest.raises(InvalidEventError) as refused:
+        desk.client.emit(fields)
+    assert refused.value.reason == reason
+    assert (desk.client.stats().invalid, desk.client.stats().emitted) == (1, 0)
+
+
+def test_an_event_beyond_the_limit_is_refused_and_counted() -> None:
+    desk = bench(max_event_bytes=200)
+    with pytest.raises(EventTooLargeError, match="exceed the limit of 200"):
+        desk.client.emit({**FIELDS, "error_message": "x" * 300})
+    assert desk.client.stats().dropped_too_large == 1
+
+
+def test_a_full_buffer_drops_counts_and_tells() -> None:
+    drops: list[Drop] = []
+    desk = bench(on_drop=drops.append)
+    desk.transport.room = 1
+    for _ in range(3):
+        desk.client.emit(FIELDS)
+    assert desk.client.stats().dropped_buffer_full == 2
+    assert [(drop.reason, drop.key) for drop in drops] == [(DropReason.BUFFER_FULL, b"r-1")] * 2
+
+
+def test_a_hook_that_raises_does_not_reach_the_request() -> None:
+    def hook(drop: Drop) -> None:
+        raise RuntimeError(drop)
+
+    desk = bench(on_drop=hook)
+    desk.transport.room = 0
+    desk.client.emit(FIELDS)
+    assert desk.client.stats().dropped_buffer_full == 1
+
+
+def test_a_producer_that_met_a_fatal_error_is_replaced() -> None:
+    desk = bench()
+    desk.transport.is_broken = True
+    desk.client.emit(FIELDS)
+    desk.client.emit(FIELDS)
+    assert desk.transports[0].is_closed
+    assert [len(transport.sent) for transport in desk.transports] == [0, 1]
+    assert (desk.client.stats().failed, desk.client.stats().delivered) == (1, 1)
+
+
+def test_after_close_events_are_counted_and_nothing_raises() -> None:
+    desk = bench()
+    with desk.client:
+        desk.client.emit(FIELDS)
+    desk.client.emit(FIELDS)
+    assert desk.client.close() == 0
+    assert (desk.client.stats().delivered, desk.client.stats().dropped_closed) == (1, 1)
+
+
+def test_bytes_are_passed_on_as_they_are() -> None:
+    desk = bench()
+    desk.client.emit_record(b'{"broken', key=b"k", content_type="text/plain")
+    assert desk.transport.sent == [
+        ("inference.requests", b"k", b'{"broken', [("content-type", b"text/plain")])
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_starts_with_a_producer_and_counts_of_its_own() -> None:
+    desk = bench()
+    desk.client.emit(FIELDS)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        desk.client.emit(FIELDS)
+        told = f"{len(desk.transports)} {len(desk.transport.sent)} {desk.client.stats().emitted}"
+        os.write(writing, told.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b"2 1 1"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_subject_is_logged_once_a_period_with_the_number_left_unsaid(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    complaints = Complaints(logging.getLogger("inferometer.sdk"), clock.monotonic, every_s=30)
+    for _ in range(5):
+        complaints.say("broker", "away")
+    complaints.say("other", "said apart")
+    clock.pass_ms(30_000)
+    complaints.say("broker", "away")
+    assert caplog.messages == ["away", "said apart", "away (4 more since the last line)"]
