@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     import pyarrow as pa
 
-    from inferometer.core.chunks import StreamPartition
+    from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
+    from inferometer.core.records import RecordColumns
 
 
 class ChunkStore(Protocol):
@@ -40,3 +41,27 @@ class ChunkStore(Protocol):
 
         Read once on assignment, to fill the deduplication horizon. Raises StoreError.
         """
+
+
+class ChunkProcessor(Protocol):
+    """What is done with chunks. `run`, `assigned` and `idle` block and are called in threads,
+    never two of them for one partition at a time.
+    """
+
+    def assigned(self, source: StreamPartition, next_offset: int) -> None:
+        """Prepare for chunks of a partition from an offset on. Raises StoreError."""
+
+    def plan(self, source: StreamPartition, records: RecordColumns) -> Intent:
+        """Pin all that the outcome of these records depends on; quick, without effect."""
+
+    def run(self, chunk: Chunk) -> ChunkOutcome:
+        """Store everything that a chunk yields; idempotent for one chunk.
+
+        Raises StoreError (a retryable one is met by running the chunk again) and StateError.
+        """
+
+    def idle(self, source: StreamPartition, broker_time_us: int) -> None:
+        """Hear that at an instant a partition had nothing left to read. Raises StoreError."""
+
+    def revoked(self, source: StreamPartition) -> None:
+        """Forget a partition; quick, without effect on the store."""

@@ -1,0 +1,183 @@
+"""`inferometer demo`: the main job on the embedded broker and store, live on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inferometer.cli.command import OK, PROBLEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from inferometer.cli.command import Context
+    from inferometer.clickhouse.reports import StreamTotals
+    from inferometer.runtime.demo import Demo, DemoView
+
+SUMMARY = "run a simulated GPU fleet through broker, worker and store, live"
+EXAMPLE = """
+inferometer demo
+inferometer demo --for 60s --rate 500 --seed 7 --data ./data
+"""
+
+DEFAULT_FOR_S = 60.0
+DEFAULT_RATE = 300.0
+REFRESH_S = 1.0
+PLAIN_EVERY_S = 5.0
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+LOOK_FURTHER = (
+    "SELECT window_start, model, rps, success_ratio, ttft_p99_ms, cost_usd FROM model_1m",
+    "SELECT team_id, sum(cost_usd) AS cost FROM usage_1h GROUP BY team_id ORDER BY cost DESC",
+    "SELECT provider, status_code, error_type, sum(requests) FROM service_1m GROUP BY ALL",
+    "SELECT * FROM freshness",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument(
+        "--for",
+        dest="duration_s",
+        type=_duration,
+        default=DEFAULT_FOR_S,
+        metavar="60s",
+        help="how long: seconds, 5m or 1h; default 60s; interrupt to end earlier",
+    )
+    parser.add_argument(
+        "--rate", type=_rate, default=DEFAULT_RATE, metavar="N", help="requests a second; default 300"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="one seed, one fleet")
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="folder of the store; default: ./data/demo"
+    )
+    parser.add_argument("--json", action="store_true", help="the summary as one JSON object")
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    """Run until the time is over or an interrupt; return 0 only if nothing was lost."""
+    from inferometer.runtime.demo import Demo
+    from inferometer.runtime.embedded import EmbeddedPipeline
+
+    data_dir = arguments.data or Path("data") / "demo"
+    settings = context.settings({})
+    print(f"starting broker, store and worker (data in {data_dir})", file=context.stderr)
+    with _interrupts() as stopping, EmbeddedPipeline.for_demo(
+        data_dir=data_dir, settings=settings
+    ) as pipeline:
+        demo = Demo(pipeline=pipeline, rate=arguments.rate, seed=arguments.seed)
+        demo.start()
+        deadline = time.monotonic() + arguments.duration_s
+        _show(demo, context, lambda: stopping.is_set() or time.monotonic() >= deadline)
+        print("the fleet has stopped; storing what is on its way", file=context.stderr)
+        totals = demo.finish(lambda _accounted: None)
+    complete = totals.stored + totals.dead_lettered + totals.duplicates == demo.produced
+    _print_summary(demo.produced, totals, data_dir, arguments, context)
+    return OK if complete else PROBLEMS
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Yield an event that an interrupt sets, so that the end is orderly; a second one aborts."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+
+    def handle(number: int, _frame: Any) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(demo: Demo, context: Context, is_over: Callable[[], bool]) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    from inferometer.cli.live_view import plain_line, render
+
+    console = Console(file=context.stderr)
+    if not console.is_terminal:
+        _every(PLAIN_EVERY_S, is_over, lambda: print(plain_line(demo.view()), file=context.stderr))
+        return
+    with Live(console=console, auto_refresh=False) as live:
+
+        def refresh() -> None:
+            live.update(render(demo.view()), refresh=True)
+
+        _every(REFRESH_S, is_over, refresh)
+
+
+def _every(period_s: float, is_over: Callable[[], bool], act: Callable[[], None]) -> None:
+    due = time.monotonic() + period_s
+    while not is_over():
+        time.sleep(0.1)
+        if time.monotonic() >= due:
+            act()
+            due = time.monotonic() + period_s
+    act()
+
+
+def _print_summary(
+    produced: int,
+    totals: StreamTotals,
+    data_dir: Path,
+    arguments: argparse.Namespace,
+    context: Context,
+) -> None:
+    import orjson
+
+    fields: dict[str, Any] = {
+        "produced": produced,
+        "stored": totals.stored,
+        "dead_lettered": totals.dead_lettered,
+        "duplicates": totals.duplicates,
+        "input_tokens": totals.input_tokens,
+        "output_tokens": totals.output_tokens,
+        "cost_usd": totals.cost_usd,
+        "unpriced": totals.unpriced,
+        "windows": totals.windows,
+    }
+    if arguments.json:
+        fields["cost_usd"] = orjson.Fragment(f"{totals.cost_usd:f}")
+        print(orjson.dumps(fields).decode(), file=context.stdout)
+        return
+    for name, value in fields.items():
+        print(f"{name:>14}  {value:,}", file=context.stdout)
+    print("\nlook further:", file=context.stdout)
+    for query in LOOK_FURTHER:
+        print(f'  inferometer sql "{query}" --data {data_dir}', file=context.stdout)
+
+
+def _duration(text: str) -> float:
+    unit = _UNITS_S.get(text[-1:], 0.0)
+    number = text[:-1] if unit else text
+    try:
+        seconds = float(number) * (unit or 1.0)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 60s, 5m or 1h")
+    return seconds
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if rate <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be above 0 requests a second")
+    return rate

@@ -1,0 +1,1 @@
+"""Everything that speaks to Kafka: the Faust app, its transport, the embedded broker."""

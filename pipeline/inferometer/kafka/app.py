@@ -1,0 +1,83 @@
+"""The Faust app of the sink: one agent that hands fetches to `ChunkSink`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import faust
+from faust.app.base import BootStrategy
+from faust.serializers.codecs import Codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from inferometer.kafka.chunk_sink import ChunkSink
+    from inferometer.kafka.settings import WorkerSettings
+
+STREAM_BUFFER_FETCHES = 16
+
+
+class _AsFetched(Codec):
+    """A value that is no bytes any more: what the transport made of a fetch."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, obj: Any) -> Any:
+        return obj
+
+
+class _SinkBoot(BootStrategy):
+    """Consumer, conductor and agents; the sink produces nothing and serves no web page."""
+
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class SinkApp(faust.App):
+    """A Faust app with what the transport needs to find: settings, clock and sink."""
+
+    BootStrategy = _SinkBoot
+
+    worker_settings: WorkerSettings
+    clock: Callable[[], datetime]
+    sink: ChunkSink
+
+    async def _producer_flush(self, _logger: Any) -> None:
+        """Flush nothing: there is no producer."""
+
+
+def build_app(
+    *, settings: WorkerSettings, sink: ChunkSink, clock: Callable[[], datetime]
+) -> SinkApp:
+    """Return the app, not started; its consumer is the sink's committer."""
+    app = SinkApp(
+        settings.kafka.group,
+        # Where the brokers are is in the settings; the address only names the transport.
+        broker="inferometer://broker",
+        store="memory://",
+        autodiscover=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        stream_buffer_maxsize=STREAM_BUFFER_FETCHES,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.heartbeat_interval_s,
+        logging_config=None,
+    )
+    app.worker_settings = settings
+    app.clock = clock
+    app.sink = sink
+    topic = app.topic(
+        settings.kafka.topic, value_serializer=_AsFetched(), acks=False, internal=False
+    )
+
+    @app.agent(topic, name="sink")
+    async def sink_agent(fetches: Any) -> None:
+        async for fetched in fetches:
+            sink.take(fetched)
+
+    sink.committer = app.consumer
+    return app

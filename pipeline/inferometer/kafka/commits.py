@@ -1,0 +1,89 @@
+"""Offset commits that carry the generation and member pinned at assignment.
+
+aiokafka binds the generation when it sends; after a lost membership that is "none", which a broker
+accepts for an empty group, so that a worker that lost its partitions could still move their offsets.
+A commit that carries what was valid at assignment is refused instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import errors as kafka_errors
+from aiokafka.protocol.commit import OffsetCommitRequest
+
+from inferometer.errors import BrokerError
+
+if TYPE_CHECKING:
+    from aiokafka import TopicPartition
+
+FENCED_CODES = frozenset({22, 25, 27, 82})
+"""Illegal generation, unknown member, rebalance in progress, fenced instance."""
+_COORDINATOR_MOVED_CODES = frozenset({7, 15, 16})
+_BACKOFF_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which member of which generation of the group an assignment belongs to."""
+
+    generation: int
+    member_id: str
+
+
+class Fenced(BrokerError):
+    """The group has moved on without this member; what it had open belongs to another now."""
+
+    def __init__(self, code: int) -> None:
+        name = kafka_errors.for_code(code).__name__
+        super().__init__(f"the commit is fenced ({name}); the chunk is dropped", retryable=False)
+
+
+async def commit_offset(
+    coordinator: Any, membership: Membership, key: TopicPartition, offset: int, metadata: str
+) -> None:
+    """Commit one offset with its metadata; tries again while the coordinator is away.
+
+    Runs on the loop of the coordinator. Raises Fenced, or BrokerError where trying again is no use.
+    """
+    while True:
+        await coordinator.ensure_coordinator_known()
+        request = OffsetCommitRequest(
+            coordinator.group_id,
+            membership.generation,
+            membership.member_id,
+            OffsetCommitRequest.DEFAULT_RETENTION_TIME,
+            [(key.topic, [(key.partition, offset, metadata)])],
+        )
+        try:
+            response = await coordinator._send_req(request)  # noqa: SLF001 - no public way to send
+        except kafka_errors.KafkaError as error:
+            if not error.retriable:
+                raise BrokerError(f"a commit cannot be sent: {error!r}", retryable=True) from error
+            await asyncio.sleep(_BACKOFF_S)
+            continue
+        ((_topic, ((_partition, code),)),) = response.topics
+        if code == 0:
+            return
+        await _refused(coordinator, code, key)
+
+
+async def _refused(coordinator: Any, code: int, key: TopicPartition) -> None:
+    """Wait before another try. Raises where there must be none."""
+    if code in FENCED_CODES:
+        raise Fenced(code)
+    error = kafka_errors.for_code(code)
+    if code in _COORDINATOR_MOVED_CODES:
+        coordinator.coordinator_dead()
+    elif not error.retriable:
+        raise BrokerError(
+            f"the broker refuses the commit of {key.topic}/{key.partition}: {error.__name__}",
+            retryable=False,
+        )
+    logger.info("commit of %s/%s waits: %s", key.topic, key.partition, error.__name__)
+    await asyncio.sleep(_BACKOFF_S)

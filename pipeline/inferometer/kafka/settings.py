@@ -1,0 +1,112 @@
+"""Settings of the broker connection and of a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from inferometer.names import REQUESTS_TOPIC
+
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """How to reach the broker and as whom."""
+
+    bootstrap_servers: str
+    """Comma-separated `host:port`."""
+    group: str = "inferometer"
+    topic: str = REQUESTS_TOPIC
+    instance_id: str = ""
+    """Static member of the group; must be unique, the broker fences nobody who shares one."""
+    run_epoch: str = ""
+    """Identity of the topics where the broker has no topic ids (the embedded one)."""
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+
+    def problems(self) -> list[str]:
+        """Return what cannot work."""
+        found = []
+        for name in ("bootstrap_servers", "group", "topic"):
+            if not getattr(self, name):
+                found.append(f"{name} is empty")
+        for server in filter(None, self.bootstrap_servers.split(",")):
+            _host, colon, port = server.strip().rpartition(":")
+            if not colon or not port.isdigit():
+                found.append(f"bootstrap_servers: {server!r} is not host:port")
+        if self.security_protocol not in SECURITY_PROTOCOLS:
+            found.append(f"security_protocol is none of {', '.join(SECURITY_PROTOCOLS)}")
+        if self.uses_sasl and self.sasl_mechanism not in SASL_MECHANISMS:
+            found.append(f"sasl_mechanism is none of {', '.join(SASL_MECHANISMS)}")
+        if self.uses_sasl and not (self.username and self.password):
+            found.append("SASL needs username and password")
+        return found
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether the client proves who it is by name and password."""
+        return self.security_protocol.startswith("SASL")
+
+    def librdkafka(self) -> dict[str, Any]:
+        """Return the connection as properties of librdkafka."""
+        properties: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.ca_file:
+            properties["ssl.ca.location"] = self.ca_file
+        if self.uses_sasl:
+            properties["sasl.mechanism"] = self.sasl_mechanism
+            properties["sasl.username"] = self.username
+            properties["sasl.password"] = self.password
+        return properties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How a worker cuts, holds and retries chunks."""
+
+    kafka: KafkaSettings
+    chunk_max_events: int = 50_000
+    chunk_max_bytes: int = 32 * MEBIBYTE
+    chunk_max_wait_s: float = 2.0
+    """From the first record that waits in a partition."""
+    chunk_threads: int = 1
+    """Chunks of different partitions that run at the same time."""
+    max_bytes_in_flight: int = 128 * MEBIBYTE
+    """Values held over all partitions; over it nothing is fetched."""
+    fetch_max_wait_ms: int = 50
+    fetch_max_bytes: int = 32 * MEBIBYTE
+    partition_fetch_max_bytes: int = 9 * MEBIBYTE
+    """Above the largest record that the broker takes."""
+    gapless: bool = False
+    """A hole in the offsets is lost data: true on a broker that forgets and has no transactions."""
+    idle_interval_s: float = 1.0
+    retry_backoff_s: float = 0.2
+    retry_backoff_max_s: float = 10.0
+    drain_s: float = 2.0
+    """How long a rebalance waits for running chunks; the generation is still valid then."""
+    stop_s: float = 30.0
+    """How long a stop waits for running chunks."""
+    start_timeout_s: float = 60.0
+    session_timeout_s: float = 10.0
+    heartbeat_interval_s: float = 1.0
+
+    def problems(self) -> list[str]:
+        """Return what cannot work, the broker's settings among it."""
+        positive = (
+            "chunk_max_events chunk_max_bytes chunk_max_wait_s chunk_threads max_bytes_in_flight "
+            "fetch_max_wait_ms fetch_max_bytes partition_fetch_max_bytes idle_interval_s "
+            "retry_backoff_s retry_backoff_max_s drain_s stop_s start_timeout_s session_timeout_s "
+            "heartbeat_interval_s"
+        )
+        found = [f"{name} must be above 0" for name in positive.split() if getattr(self, name) <= 0]
+        if self.heartbeat_interval_s * 2 > self.session_timeout_s:
+            found.append("heartbeat_interval_s must be at most half of session_timeout_s")
+        return self.kafka.problems() + found

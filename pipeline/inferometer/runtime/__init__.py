@@ -1,0 +1,1 @@
+"""Joins rooms: makes adapters from settings, hands them to jobs, and runs them."""

@@ -1,0 +1,194 @@
+"""The embedded pipeline: broker, store and worker in this process, for demo and replay."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from inferometer.clickhouse.connect import StoreConnection
+from inferometer.clickhouse.migrations import migrate
+from inferometer.clickhouse.owner import FolderOwner
+from inferometer.clickhouse.reports import StoreReports
+from inferometer.clickhouse.store import ClickHouseChunkStore
+from inferometer.errors import BrokerError, PipelineError
+from inferometer.jobs.process_chunk import ProcessChunk
+from inferometer.kafka.embedded import EmbeddedBroker
+from inferometer.kafka.pace import Pace
+from inferometer.kafka.settings import KafkaSettings, WorkerSettings
+from inferometer.kafka.worker import SinkWorker
+from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
+from inferometer.runtime.mapping import price_book, sink_policy, store_settings
+from inferometer.runtime.sending import PacedSender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from inferometer.config import Settings
+
+PARTITIONS = 4
+CHUNK_MAX_BYTES = 2_000_000
+"""Well below what a partition of the embedded broker keeps, or producer and worker would wait for
+each other."""
+REPLAY_CHUNK_WAIT_S = 0.2
+DEMO_CHUNK_WAIT_S = 1.0
+STALL_TIMEOUT_S = 120.0
+_POLL_S = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+class EmbeddedPipeline:
+    """Enter it to start everything; leaving it stops in order and loses nothing."""
+
+    def __init__(
+        self, *, data_dir: Path, settings: Settings, chunk_max_wait_s: float, watermark_bound_s: float
+    ) -> None:
+        self._store_settings = store_settings(settings.store, data_dir=data_dir)
+        self._policy = sink_policy(settings, watermark_bound=timedelta(seconds=watermark_bound_s))
+        self._book = price_book(settings.prices)
+        self._chunk_max_wait_s = chunk_max_wait_s
+        self._broker = EmbeddedBroker()
+        self._pace = Pace()
+        self._failure: BaseException | None = None
+        self._worker: SinkWorker | None = None
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def for_replay(cls, *, data_dir: Path, settings: Settings) -> Self:
+        """Return a pipeline for a trace: small chunks at once, so that a short trace ends soon."""
+        return cls(
+            data_dir=data_dir,
+            settings=settings,
+            chunk_max_wait_s=REPLAY_CHUNK_WAIT_S,
+            watermark_bound_s=0.0,
+        )
+
+    @classmethod
+    def for_demo(cls, *, data_dir: Path, settings: Settings) -> Self:
+        """Return a pipeline for live traffic."""
+        return cls(
+            data_dir=data_dir,
+            settings=settings,
+            chunk_max_wait_s=DEMO_CHUNK_WAIT_S,
+            watermark_bound_s=settings.worker.watermark_bound_s,
+        )
+
+    def __enter__(self) -> Self:
+        self._connection = StoreConnection(self._store_settings)
+        try:
+            migrate(self._connection, report=logger.debug)
+            self.reports = StoreReports(self._connection)
+            self._owner = FolderOwner(self._connection).start()
+            self._broker.start({REQUESTS_TOPIC: PARTITIONS, SIGNALS_TOPIC: 1})
+            self._start_worker()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pace.close()
+        if self._worker is not None and self._thread is not None:
+            self._worker.request_stop()
+            self._thread.join()
+        self._broker.close()
+        owner = getattr(self, "_owner", None)
+        if owner is not None:
+            owner.close()
+        self._connection.close()
+
+    def _start_worker(self) -> None:
+        job = ProcessChunk(
+            store=ClickHouseChunkStore(self._connection),
+            book=self._book,
+            policy=self._policy,
+            clock=self.now,
+        )
+        self._worker = SinkWorker(
+            settings=WorkerSettings(
+                kafka=KafkaSettings(
+                    bootstrap_servers=self._broker.bootstrap_servers,
+                    topic=REQUESTS_TOPIC,
+                    run_epoch=self._broker.run_epoch,
+                ),
+                chunk_max_bytes=CHUNK_MAX_BYTES,
+                chunk_max_wait_s=self._chunk_max_wait_s,
+                gapless=True,
+            ),
+            processor=job,
+            clock=self.now,
+            on_acknowledged=self._pace.acknowledged,
+        )
+        self._thread = threading.Thread(target=self._run_worker, name="inferometer-worker")
+        self._thread.start()
+
+    def _run_worker(self) -> None:
+        if self._worker is None:
+            return
+        try:
+            asyncio.run(self._worker.run())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever asks next
+            self._failure = error
+        finally:
+            # Whoever waits for room would wait for ever.
+            self._pace.close()
+
+    @property
+    def stream_id(self) -> str:
+        """Identity of this run's events in the store."""
+        return self._broker.run_epoch
+
+    @property
+    def accounted(self) -> int:
+        """Events that are stored, dead letters or duplicates by now."""
+        return self._worker.counters.events if self._worker is not None else 0
+
+    def now(self) -> datetime:
+        """Return the clock of this pipeline."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the edge that makes the clock
+
+    def now_us(self) -> int:
+        """Return the clock in microseconds since 1970."""
+        return int(self.now().timestamp() * 1_000_000)
+
+    def sender(self) -> PacedSender:
+        """Return a sender of events to this pipeline."""
+        return PacedSender(
+            bootstrap_servers=self._broker.bootstrap_servers,
+            topic=REQUESTS_TOPIC,
+            partitions=PARTITIONS,
+            pace=self._pace,
+        )
+
+    def raise_if_failed(self) -> None:
+        """Raise what ended the worker."""
+        if self._failure is None:
+            return
+        if isinstance(self._failure, PipelineError):
+            raise self._failure
+        raise BrokerError(f"the worker ended: {self._failure!r}", retryable=False) from self._failure
+
+    def wait_until_accounted(self, events: int, report: Callable[[int], None]) -> None:
+        """Wait until so many events are accounted for; `report(accounted)` now and then.
+
+        Raises what ended the worker, or BrokerError when nothing moves any more.
+        """
+        last, last_at = -1, time.monotonic()
+        while (accounted := self.accounted) < events or self._pace.unacknowledged():
+            self.raise_if_failed()
+            if accounted != last:
+                last, last_at = accounted, time.monotonic()
+            elif time.monotonic() - last_at > STALL_TIMEOUT_S:
+                raise BrokerError(
+                    f"{events - accounted} of {events} events have not been stored, and nothing has "
+                    f"moved for {STALL_TIMEOUT_S:.0f} s",
+                    retryable=False,
+                )
+            report(accounted)
+            time.sleep(_POLL_S)
+        report(accounted)
