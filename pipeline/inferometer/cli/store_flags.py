@@ -28,25 +28,12 @@ def add_store_flags(parser: argparse.ArgumentParser) -> None:
 
 def chosen_store(arguments: argparse.Namespace, context: Context) -> StoreSettings:
     """Return the store to open. Raises ConfigError, or UsageError where none is chosen."""
-    from inferometer.clickhouse.settings import Retention, StoreSettings
+    from inferometer.runtime.mapping import store_settings
 
     area = context.settings(_flags(arguments)).store
     if area.data_dir is None and not area.url:
         raise UsageError("which store? give --data DIR or --store URL")
-    return StoreSettings(
-        data_dir=area.data_dir,
-        url=area.url,
-        database=area.database,
-        user=area.user,
-        password=area.password.reveal(),
-        retention=Retention(
-            requests_days=area.requests_retention_days,
-            rollup_10s_days=area.rollup_10s_retention_days,
-            rollup_1m_days=area.rollup_1m_retention_days,
-            rollup_1h_days=area.rollup_1h_retention_days,
-            dead_letters_days=area.dead_letters_retention_days,
-        ),
-    )
+    return store_settings(area)
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, object]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from inferometer.clickhouse.connect import StoreConnection
@@ -23,9 +23,11 @@ from inferometer.kafka.worker import SinkWorker
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
 from inferometer.runtime.mapping import price_book, sink_policy, store_settings
 from inferometer.runtime.sending import PacedSender
+from inferometer.runtime.worker import now, publish_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from inferometer.config import Settings
@@ -103,8 +105,10 @@ class EmbeddedPipeline:
         self._connection.close()
 
     def _start_worker(self) -> None:
+        store = ClickHouseChunkStore(self._connection)
+        publish_prices(store, self._book)
         job = ProcessChunk(
-            store=ClickHouseChunkStore(self._connection),
+            store=store,
             book=self._book,
             policy=self._policy,
             clock=self.now,
@@ -150,7 +154,7 @@ class EmbeddedPipeline:
 
     def now(self) -> datetime:
         """Return the clock of this pipeline."""
-        return datetime.now(UTC)  # noqa: TID251 - this is the edge that makes the clock
+        return now()
 
     def now_us(self) -> int:
         """Return the clock in microseconds since 1970."""
