@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def _kernel_cache() -> Path:
@@ -54,6 +58,34 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 def repository() -> Path:
     """The root of the repository."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def inferometer() -> Command:
+    """Run the command line as a process of its own, as a user does."""
+
+    def run(
+        *arguments: str | Path, environ: Mapping[str, str] | None = None, timeout_s: float = 120.0
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "inferometer", *map(str, arguments)],
+            env={**os.environ, **(environ or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def traces(repository: Path) -> Path:
+    """The folder of recorded traces; they are not part of the repository."""
+    folder = Path(os.environ.get("INFEROMETER_TEST_DATA", repository.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded traces in {folder}; INFEROMETER_TEST_DATA names their folder")
+    return folder
 
 
 @pytest.hookimpl(wrapper=True)

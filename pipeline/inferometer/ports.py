@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     import pyarrow as pa
 
     from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition

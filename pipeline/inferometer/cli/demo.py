@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
 
     from inferometer.cli.command import Context
     from inferometer.clickhouse.reports import StreamTotals
-    from inferometer.runtime.demo import Demo, DemoView
+    from inferometer.runtime.demo import Demo
 
 SUMMARY = "run a simulated GPU fleet through broker, worker and store, live"
+QUIET_LOG_LEVEL = "warning"
 EXAMPLE = """
 inferometer demo
 inferometer demo --for 60s --rate 500 --seed 7 --data ./data
@@ -50,7 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long: seconds, 5m or 1h; default 60s; interrupt to end earlier",
     )
     parser.add_argument(
-        "--rate", type=_rate, default=DEFAULT_RATE, metavar="N", help="requests a second; default 300"
+        "--rate",
+        type=_rate,
+        default=DEFAULT_RATE,
+        metavar="N",
+        help="requests a second; default 300",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="one seed, one fleet")
     parser.add_argument(
@@ -67,9 +71,10 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     data_dir = arguments.data or Path("data") / "demo"
     settings = context.settings({})
     print(f"starting broker, store and worker (data in {data_dir})", file=context.stderr)
-    with _interrupts() as stopping, EmbeddedPipeline.for_demo(
-        data_dir=data_dir, settings=settings
-    ) as pipeline:
+    with (
+        _interrupts() as stopping,
+        EmbeddedPipeline.for_demo(data_dir=data_dir, settings=settings) as pipeline,
+    ):
         demo = Demo(pipeline=pipeline, rate=arguments.rate, seed=arguments.seed)
         demo.start()
         deadline = time.monotonic() + arguments.duration_s

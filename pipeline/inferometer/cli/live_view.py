@@ -26,7 +26,9 @@ def sparkline(values: Sequence[float]) -> str:
     top = max(shown, default=0.0)
     if top <= 0:
         return ""
-    return "".join(BARS[min(len(BARS) - 1, int(value / top * (len(BARS) - 1) + 0.5))] for value in shown)
+    return "".join(
+        BARS[min(len(BARS) - 1, int(value / top * (len(BARS) - 1) + 0.5))] for value in shown
+    )
 
 
 def render(view: DemoView) -> Group:
@@ -88,7 +90,7 @@ def _ratio(ratio: float) -> Text:
 
 
 def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 - three digits are enough
+    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 def _count(value: int) -> str:

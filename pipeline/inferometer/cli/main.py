@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO, cast
 
 from inferometer import __version__, config
@@ -98,8 +99,17 @@ def main(
             "log.format": getattr(arguments, "log_format", None),
         },
     )
-    with logs.on(stderr, context.resolve({}).settings.log):
+    with logs.on(stderr, _log_settings(command, context)):
         return _guarded(command, arguments, context)
+
+
+def _log_settings(command: Command, context: Context) -> config.LogConfig:
+    """Return how to log: a command that draws on the terminal is quieter unless told otherwise."""
+    found = context.resolve({})
+    quiet = getattr(command, "QUIET_LOG_LEVEL", None)
+    if quiet is None or found.origins["log.level"] != config.DEFAULT:
+        return found.settings.log
+    return replace(found.settings.log, level=quiet)
 
 
 def entry_point() -> None:

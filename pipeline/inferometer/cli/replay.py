@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inferometer.runtime.replay import ReplaySummary
 
 SUMMARY = "send a recorded trace through broker, worker and store"
+QUIET_LOG_LEVEL = "warning"
 EXAMPLE = """
 inferometer replay azure_llm_2023_code.csv --format azure-llm --model gpt-4o --data ./data
 inferometer replay events.jsonl --format events --json
@@ -78,7 +79,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         summary = replay(request, pipeline, progress)
     for problem in summary.refused:
         print(problem, file=context.stderr)
-    print(_as_json(summary) if arguments.json else _as_text(summary, arguments), file=context.stdout)
+    print(
+        _as_json(summary) if arguments.json else _as_text(summary, arguments), file=context.stdout
+    )
     return OK if summary.is_complete else PROBLEMS
 
 
@@ -182,4 +185,10 @@ def _as_text(summary: ReplaySummary, arguments: argparse.Namespace) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:f}" if hasattr(value, "as_tuple") else str(value)
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:f}"
+        if hasattr(value, "as_tuple")
+        else str(value)
+    )

@@ -17,6 +17,7 @@ from inferometer.config.contract import config_schema
 from inferometer.config.loading import (
     CONFIG_VARIABLE,
     DEBUG_VARIABLE,
+    DEFAULT,
     REQUIRE_SERVICES_VARIABLE,
     Resolution,
     load,
@@ -30,6 +31,7 @@ __all__ = [
     "AREAS",
     "CONFIG_VARIABLE",
     "DEBUG_VARIABLE",
+    "DEFAULT",
     "REQUIRE_SERVICES_VARIABLE",
     "TRUE_WORDS",
     "Area",

@@ -13,6 +13,7 @@ from inferometer.simulate.fleet import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from inferometer.clickhouse.reports import ModelRow, StreamTotals
     from inferometer.runtime.embedded import EmbeddedPipeline
@@ -58,14 +59,16 @@ class Demo:
         self._raise_if_failed()
         elapsed_s = time.monotonic() - self._began
         now = self._pipeline.now()
-        span_s = min(float(SPAN_S), max(elapsed_s, 1.0))
+        # Whole windows only, so the first one in view begins up to ten seconds earlier.
+        since = _window_start(now - timedelta(seconds=SPAN_S))
+        span_s = min(elapsed_s, (now - since).total_seconds())
         reports = self._pipeline.reports
         rates = reports.rates_since(now - timedelta(seconds=RATE_SPAN_S))
         return DemoView(
             elapsed_s=elapsed_s,
             produced=self._produced,
             accounted=self._pipeline.accounted,
-            models=reports.models_since(now - timedelta(seconds=span_s), span_s),
+            models=reports.models_since(since, max(span_s, 1.0)),
             rates=[rps for _, rps in rates],
         )
 
@@ -114,3 +117,7 @@ class Demo:
         if self._failure is not None:
             raise self._failure
         self._pipeline.raise_if_failed()
+
+
+def _window_start(instant: datetime) -> datetime:
+    return instant.replace(second=instant.second // 10 * 10, microsecond=0)

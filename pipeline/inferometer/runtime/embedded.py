@@ -19,6 +19,7 @@ from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.kafka.embedded import EmbeddedBroker
 from inferometer.kafka.pace import Pace
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
+from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 from inferometer.kafka.worker import SinkWorker
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
 from inferometer.runtime.mapping import price_book, sink_policy, store_settings
@@ -48,7 +49,12 @@ class EmbeddedPipeline:
     """Enter it to start everything; leaving it stops in order and loses nothing."""
 
     def __init__(
-        self, *, data_dir: Path, settings: Settings, chunk_max_wait_s: float, watermark_bound_s: float
+        self,
+        *,
+        data_dir: Path,
+        settings: Settings,
+        chunk_max_wait_s: float,
+        watermark_bound_s: float,
     ) -> None:
         self._store_settings = store_settings(settings.store, data_dir=data_dir)
         self._policy = sink_policy(settings, watermark_bound=timedelta(seconds=watermark_bound_s))
@@ -167,6 +173,7 @@ class EmbeddedPipeline:
             topic=REQUESTS_TOPIC,
             partitions=PARTITIONS,
             pace=self._pace,
+            max_event_bytes=MAX_MESSAGE_BYTES,
         )
 
     def raise_if_failed(self) -> None:
@@ -175,7 +182,9 @@ class EmbeddedPipeline:
             return
         if isinstance(self._failure, PipelineError):
             raise self._failure
-        raise BrokerError(f"the worker ended: {self._failure!r}", retryable=False) from self._failure
+        raise BrokerError(
+            f"the worker ended: {self._failure!r}", retryable=False
+        ) from self._failure
 
     def wait_until_accounted(self, events: int, report: Callable[[int], None]) -> None:
         """Wait until so many events are accounted for; `report(accounted)` now and then.

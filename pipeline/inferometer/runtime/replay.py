@@ -88,7 +88,7 @@ def replay(
             try:
                 sender.send_record(record.value, _key(record, request.replay_id))
             except EventTooLargeError as error:
-                refused.append(f"{request.path}, line {record.line}: {error}")
+                refused.append(f"{request.path}:{record.line}: {error}")
             if sender.produced % _REPORT_EVERY == 0:
                 pipeline.raise_if_failed()
                 report(sender.produced, pipeline.accounted)

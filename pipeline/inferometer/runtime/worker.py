@@ -88,7 +88,10 @@ async def _open_store(store: StoreSettings) -> StoreConnection:
                 raise
             if is_first:
                 logger.warning(
-                    "no store at %s yet (%s); trying every %.0f s", store.place, error, STORE_RETRY_S
+                    "no store at %s yet (%s); trying every %.0f s",
+                    store.place,
+                    error,
+                    STORE_RETRY_S,
                 )
             is_first = False
             await asyncio.sleep(STORE_RETRY_S)
