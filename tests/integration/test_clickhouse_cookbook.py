@@ -4,9 +4,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.clickhouse_seed import Seed, seeded_store
 
 from inferometer.schemas import schema_path
+from tests.integration.clickhouse_seed import Seed, seeded_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

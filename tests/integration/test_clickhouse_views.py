@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.clickhouse_seed import Event, Seed, seeded_store, window_of
 
 from inferometer.core.bins import ALPHA, bin_of_us, quantile_ms
 from inferometer.core.cubes import CLASS_MEASURES, CUBES, SERVICE, SKETCHES, Cube, Resolution
 from inferometer.core.events import status_class
+from tests.integration.clickhouse_seed import Event, Seed, seeded_store, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

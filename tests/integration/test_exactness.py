@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.core import bins
-
 from tests.oracle.account import SERVICE, USAGE, Group, account, quantile_us
 
 pytestmark = pytest.mark.integration

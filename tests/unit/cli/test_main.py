@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from tests.unit.cli.conftest import Run
-
     from inferometer.cli.command import Context
+    from tests.unit.cli.conftest import Run
 
 Behaviour = "Callable[[argparse.Namespace, Context], int]"
 

@@ -12,9 +12,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracle.account import SERVICE as SERVICE_NAMES
-from tests.oracle.account import USAGE as USAGE_NAMES
-from tests.oracle.account import account, quantile_us
 
 from inferometer.core import bins
 from inferometer.core.admission import admit
@@ -33,6 +30,9 @@ from inferometer.core.price_columns import CostColumns
 from inferometer.core.records import RecordColumns
 from inferometer.core.rollups import Delta, Measured, aggregate, coarsen, measure, to_arrow
 from inferometer.core.sketches import SketchColumns, bins_of_us
+from tests.oracle.account import SERVICE as SERVICE_NAMES
+from tests.oracle.account import USAGE as USAGE_NAMES
+from tests.oracle.account import account, quantile_us
 
 NOW_US = 1_763_690_000_000_000
 POLICY = DoorPolicy(now_us=NOW_US, retention_us=10**13, future_tolerance_us=300_000_000)

@@ -7,11 +7,11 @@ import os
 from typing import Any
 
 import pytest
-from tests.unit.sdk.recording import Clock, bench
 
 from inferometer.errors import ConfigError
 from inferometer.sdk import DropReason, EventTooLargeError, InferenceRequest, InvalidEventError
 from inferometer.sdk.stats import Complaints, Drop
+from tests.unit.sdk.recording import Clock, bench
 
 FIELDS: dict[str, Any] = {"request_id": "r-1", "model": "m", "ts_end": 5, "status_code": 200}
 

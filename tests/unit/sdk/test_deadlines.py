@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from tests.unit.sdk.recording import Clock
-
 from inferometer.sdk.deadlines import DeadlineState, DeadlineTimer
+from tests.unit.sdk.recording import Clock
 
 
 def timer_of(clock: Clock) -> tuple[DeadlineTimer, list[str]]:

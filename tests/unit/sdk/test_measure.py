@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.unit.sdk.recording import WALL_NS, Bench, bench
 
 from inferometer.core.bins import bin_of_us
+from tests.unit.sdk.recording import WALL_NS, Bench, bench
 
 WALL_US = WALL_NS // 1000
 
