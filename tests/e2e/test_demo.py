@@ -61,13 +61,15 @@ def test_the_store_is_asked_while_the_demo_runs_and_an_interrupt_loses_nothing(
 
 def wait_for_rows(inferometer: Command, data: Path) -> int:
     deadline = time.monotonic() + START_TIMEOUT_S
+    said = ""
     while time.monotonic() < deadline:
         query = "SELECT sum(requests) AS n FROM service_10s"
         answer = inferometer("sql", query, "--data", data, "--json")
         if answer.returncode == 0 and (rows := json.loads(answer.stdout)) and rows[0]["n"]:
             return int(rows[0]["n"])
+        said = answer.stderr
         time.sleep(0.5)
-    raise AssertionError(f"no row within {START_TIMEOUT_S} s: {answer.stderr}")
+    raise AssertionError(f"no row within {START_TIMEOUT_S} s: {said}")
 
 
 def test_a_folder_that_is_in_use_says_so(inferometer: Command, tmp_path: Path) -> None:

@@ -32,15 +32,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if uv is None:
         pytest.skip("uv is not installed; make test installs it")
     wheels, environment = folder / "wheels", folder / "environment"
-    for command in (
-        ["build", "--wheel", "--out-dir", wheels, "."],
-        ["venv", "--python", sys.executable, environment],
-    ):
-        subprocess.run([uv, *command], cwd=ROOT, check=True, capture_output=True, timeout=300)
+
+    def run(*arguments: str | Path) -> None:
+        subprocess.run([uv, *arguments], cwd=ROOT, check=True, capture_output=True, timeout=300)
+
+    run("build", "--wheel", "--out-dir", wheels, ".")
+    run("venv", "--python", sys.executable, environment)
     [wheel] = wheels.glob("*.whl")
-    install = ["pip", "install", "--python", environment / "bin" / "python",
-               "--constraint", "requirements.lock", f"{wheel}[server]"]  # fmt: skip
-    subprocess.run([uv, *install], cwd=ROOT, check=True, capture_output=True, timeout=300)
+    python = environment / "bin" / "python"
+    run("pip", "install", "--python", python, "--constraint", "requirements.lock",
+        f"{wheel}[server]")  # fmt: skip
     return environment / "bin"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from inferometer.cli.command import Context
-    from inferometer.clickhouse.reports import StreamTotals
+    from inferometer.core.reports import StreamTotals
     from inferometer.runtime.demo import Demo
 
 SUMMARY = "run a simulated GPU fleet through broker, worker and store, live"

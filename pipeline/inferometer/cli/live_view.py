@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inferometer.clickhouse.reports import ModelRow
+    from inferometer.core.reports import ModelRow
     from inferometer.runtime.demo import DemoView
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -45,7 +46,9 @@ def render(view: DemoView) -> Group:
 
 def models_table(models: Sequence[ModelRow]) -> Table:
     """Return the table of the last minute by model."""
-    table = Table(expand=False, pad_edge=False, caption="last minute; latency of successes, ms")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, caption="last minute; latency of successes, ms"
+    )
     table.add_column("model")
     for name in ("RPS", "success", "TTFT p50", "p90", "p99", "E2E p50", "p90", "p99"):
         table.add_column(name, justify="right")
@@ -101,6 +104,7 @@ def _count(value: int) -> str:
 
 
 def _cost(model: ModelRow) -> str:
-    if model.unpriced_requests == model.requests and not model.cost_usd:
+    # Unpriced counts attempts, of which a request has at least one.
+    if model.unpriced_requests >= model.requests and not model.cost_usd:
         return "unpriced"
     return f"{model.cost_usd:.4f}"

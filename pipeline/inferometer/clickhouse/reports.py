@@ -1,4 +1,4 @@
-"""What the commands show of the store: totals of a run, sketches, and the live view by model."""
+"""Asks the store what the commands show: totals of a run, sketches, the live view by model."""
 
 from __future__ import annotations
 
@@ -7,31 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.cubes import RESOLUTION_1H, SERVICE, SKETCHES, bins_column, rows_table
+from inferometer.core.reports import ModelRow, Sketches, StreamTotals
 from inferometer.names import DEAD_LETTERS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
 
     from inferometer.clickhouse.connect import StoreConnection
-
-Sketches = dict[str, dict[int, int]]
-"""Duration name to its sketch, bin to count."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTotals:
-    """What became of the events of one stream."""
-
-    stored: int
-    dead_lettered: int
-    duplicates: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: Decimal
-    unpriced: int
-    windows: int
-    """Distinct windows of 10 s that hold an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +50,6 @@ class SketchesQuery:
         )
         table = rows_table(SERVICE, RESOLUTION_1H)
         return f"SELECT {columns} FROM {table} AS rows", {}  # noqa: S608 - constants
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One model over the span of a live view."""
-
-    model: str
-    rps: float
-    requests: int
-    success_ratio: float
-    ttft_p50_ms: float | None
-    ttft_p90_ms: float | None
-    ttft_p99_ms: float | None
-    e2e_p50_ms: float | None
-    e2e_p90_ms: float | None
-    e2e_p99_ms: float | None
-    tokens: int
-    cost_usd: Decimal
-    unpriced_requests: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from inferometer.clickhouse.reports import ModelRow, StreamTotals
+    from inferometer.core.reports import ModelRow, StreamTotals
     from inferometer.runtime.embedded import EmbeddedPipeline
 
 SPAN_S = 60
@@ -114,9 +114,10 @@ class Demo:
         return False
 
     def _raise_if_failed(self) -> None:
+        # A worker that ended takes the fleet with it, so its reason comes first.
+        self._pipeline.raise_if_failed()
         if self._failure is not None:
             raise self._failure
-        self._pipeline.raise_if_failed()
 
 
 def _window_start(instant: datetime) -> datetime:

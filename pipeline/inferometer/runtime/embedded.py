@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -27,7 +28,7 @@ from inferometer.runtime.sending import PacedSender
 from inferometer.runtime.worker import now, publish_prices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -175,6 +176,15 @@ class EmbeddedPipeline:
             pace=self._pace,
             max_event_bytes=MAX_MESSAGE_BYTES,
         )
+
+    @contextlib.contextmanager
+    def failing_first(self) -> Iterator[None]:
+        """Let what ended the worker be raised instead of what follows from it."""
+        try:
+            yield
+        except BrokerError:
+            self.raise_if_failed()
+            raise
 
     def raise_if_failed(self) -> None:
         """Raise what ended the worker."""

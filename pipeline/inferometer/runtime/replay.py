@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from inferometer.clickhouse.reports import Sketches, StreamTotals
+    from inferometer.core.reports import Sketches, StreamTotals
     from inferometer.runtime.embedded import EmbeddedPipeline
     from inferometer.simulate.traces import TraceRecord
 
@@ -82,7 +82,7 @@ def replay(
     began = time.monotonic()
     refused: list[str] = []
     pace = _SpeedPace(request.speed)
-    with pipeline.sender() as sender:
+    with pipeline.failing_first(), pipeline.sender() as sender:
         for record in trace.records(shift):
             pace.wait(record.ts_end_us)
             try:
@@ -90,7 +90,6 @@ def replay(
             except EventTooLargeError as error:
                 refused.append(f"{request.path}:{record.line}: {error}")
             if sender.produced % _REPORT_EVERY == 0:
-                pipeline.raise_if_failed()
                 report(sender.produced, pipeline.accounted)
         sender.flush(FLUSH_TIMEOUT_S)
         pipeline.wait_until_accounted(
