@@ -66,14 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Run until the time is over or an interrupt; return 0 only if nothing was lost."""
     from inferometer.runtime.demo import Demo
-    from inferometer.runtime.embedded import EmbeddedPipeline
+    from inferometer.runtime.embedded import DEMO, EmbeddedPipeline
 
     data_dir = arguments.data or Path("data") / "demo"
     settings = context.settings({})
     print(f"starting broker, store and worker (data in {data_dir})", file=context.stderr)
     with (
         _interrupts() as stopping,
-        EmbeddedPipeline.for_demo(data_dir=data_dir, settings=settings) as pipeline,
+        EmbeddedPipeline(data_dir=data_dir, settings=settings, rhythm=DEMO) as pipeline,
     ):
         demo = Demo(pipeline=pipeline, rate=arguments.rate, seed=arguments.seed)
         demo.start()

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Replay, print the summary, and return 0 only if every event is accounted for."""
-    from inferometer.runtime.embedded import EmbeddedPipeline
+    from inferometer.runtime.embedded import REPLAY, EmbeddedPipeline
     from inferometer.runtime.replay import ReplayRequest, replay
 
     if not arguments.file.is_file():
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         )
         progress = stack.enter_context(_progress(context))
         pipeline = stack.enter_context(
-            EmbeddedPipeline.for_replay(data_dir=data_dir, settings=settings)
+            EmbeddedPipeline(data_dir=data_dir, settings=settings, rhythm=REPLAY)
         )
         summary = replay(request, pipeline, progress)
     for problem in summary.refused:

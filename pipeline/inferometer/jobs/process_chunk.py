@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _US_PER_MS = 1000
-_IDLE_STEP_US = 5_000_000
-"""An idle partition's watermark is stored when it has risen by this much, to spare inserts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,8 @@ class SinkPolicy:
     retention: timedelta = timedelta(days=14)
     future_tolerance: timedelta = timedelta(minutes=5)
     watermark_bound: timedelta = timedelta(seconds=10)
+    idle_step: timedelta = timedelta(seconds=5)
+    """An idle partition's watermark is stored when it has risen by this much, to spare inserts."""
     dedupe_horizon: timedelta = timedelta(minutes=10)
     dedupe_max_events: int = 5_000_000
 
@@ -170,16 +170,18 @@ class ProcessChunk:
         partition = self._partitions.get(source)
         if partition is None:
             return
-        watermark_us = partition.watermark.idle(
-            broker_us=broker_time_us, policy=self._watermarks
-        )
-        if watermark_us - partition.stored_watermark_us >= _IDLE_STEP_US:
+        watermark_us = partition.watermark.idle(broker_us=broker_time_us, policy=self._watermarks)
+        if watermark_us - partition.stored_watermark_us >= self._policy.idle_step // _MICROSECOND:
             self._store.insert(
                 table=names.WATERMARKS_TABLE,
                 rows=watermark_table(source, watermark_us, self._now_us()),
                 token=f"{source.stream_id}/{source.partition}/idle/{watermark_us}",
             )
             partition.stored_watermark_us = watermark_us
+
+    def final_before_us(self) -> int:
+        """Return the event time up to which every assigned partition is stored as complete."""
+        return min((p.stored_watermark_us for p in self._partitions.values()), default=0)
 
     def _door(self, decided_at_us: int) -> DoorPolicy:
         return DoorPolicy(

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 import time
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -38,54 +39,44 @@ PARTITIONS = 4
 CHUNK_MAX_BYTES = 2_000_000
 """Well below what a partition of the embedded broker keeps, or producer and worker would wait for
 each other."""
-REPLAY_CHUNK_WAIT_S = 0.2
-DEMO_CHUNK_WAIT_S = 1.0
 STALL_TIMEOUT_S = 120.0
 _POLL_S = 0.02
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How soon chunks are cut, and how soon an idle partition says that it is complete."""
+
+    chunk_max_wait_s: float
+    idle_interval_s: float
+    is_replay: bool
+
+
+REPLAY = Rhythm(chunk_max_wait_s=0.2, idle_interval_s=0.1, is_replay=True)
+DEMO = Rhythm(chunk_max_wait_s=1.0, idle_interval_s=1.0, is_replay=False)
+
+
 class EmbeddedPipeline:
     """Enter it to start everything; leaving it stops in order and loses nothing."""
 
-    def __init__(
-        self,
-        *,
-        data_dir: Path,
-        settings: Settings,
-        chunk_max_wait_s: float,
-        watermark_bound_s: float,
-    ) -> None:
+    def __init__(self, *, data_dir: Path, settings: Settings, rhythm: Rhythm) -> None:
         self._store_settings = store_settings(settings.store, data_dir=data_dir)
-        self._policy = sink_policy(settings, watermark_bound=timedelta(seconds=watermark_bound_s))
+        self._policy = sink_policy(settings)
+        if rhythm.is_replay:
+            # Nothing is late in a trace that is sent in one go, so it is final as soon as it is in.
+            self._policy = replace(
+                self._policy, watermark_bound=timedelta(0), idle_step=timedelta(0)
+            )
+        self._rhythm = rhythm
         self._book = price_book(settings.prices)
-        self._chunk_max_wait_s = chunk_max_wait_s
         self._broker = EmbeddedBroker()
         self._pace = Pace()
         self._failure: BaseException | None = None
+        self._job: ProcessChunk | None = None
         self._worker: SinkWorker | None = None
         self._thread: threading.Thread | None = None
-
-    @classmethod
-    def for_replay(cls, *, data_dir: Path, settings: Settings) -> Self:
-        """Return a pipeline for a trace: small chunks at once, so that a short trace ends soon."""
-        return cls(
-            data_dir=data_dir,
-            settings=settings,
-            chunk_max_wait_s=REPLAY_CHUNK_WAIT_S,
-            watermark_bound_s=0.0,
-        )
-
-    @classmethod
-    def for_demo(cls, *, data_dir: Path, settings: Settings) -> Self:
-        """Return a pipeline for live traffic."""
-        return cls(
-            data_dir=data_dir,
-            settings=settings,
-            chunk_max_wait_s=DEMO_CHUNK_WAIT_S,
-            watermark_bound_s=settings.worker.watermark_bound_s,
-        )
 
     def __enter__(self) -> Self:
         self._connection = StoreConnection(self._store_settings)
@@ -114,7 +105,7 @@ class EmbeddedPipeline:
     def _start_worker(self) -> None:
         store = ClickHouseChunkStore(self._connection)
         publish_prices(store, self._book)
-        job = ProcessChunk(
+        self._job = ProcessChunk(
             store=store,
             book=self._book,
             policy=self._policy,
@@ -128,10 +119,11 @@ class EmbeddedPipeline:
                     run_epoch=self._broker.run_epoch,
                 ),
                 chunk_max_bytes=CHUNK_MAX_BYTES,
-                chunk_max_wait_s=self._chunk_max_wait_s,
+                chunk_max_wait_s=self._rhythm.chunk_max_wait_s,
+                idle_interval_s=self._rhythm.idle_interval_s,
                 gapless=True,
             ),
-            processor=job,
+            processor=self._job,
             clock=self.now,
             on_acknowledged=self._pace.acknowledged,
         )
@@ -215,3 +207,17 @@ class EmbeddedPipeline:
             report(accounted)
             time.sleep(_POLL_S)
         report(accounted)
+
+    def wait_until_final(self, at_us: int, timeout_s: float) -> bool:
+        """Wait until every partition is stored as complete up to an event time.
+
+        False when the time is over first: an event may end in the future. Raises what ended the
+        worker.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._job is None or self._job.final_before_us() < at_us:
+            self.raise_if_failed()
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True

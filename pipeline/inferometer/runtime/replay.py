@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 FLUSH_TIMEOUT_S = 60.0
+FINAL_TIMEOUT_S = 30.0
 _REPORT_EVERY = 500
 
 
@@ -79,12 +80,14 @@ def replay(
     else:
         shift = trace.shift(start_at_us=int(request.start.timestamp() * 1e6))
     before = pipeline.reports.sketches()
+    newest_us = 0
     began = time.monotonic()
     refused: list[str] = []
     pace = _SpeedPace(request.speed)
     with pipeline.failing_first(), pipeline.sender() as sender:
         for record in trace.records(shift):
             pace.wait(record.ts_end_us)
+            newest_us = max(newest_us, record.ts_end_us or 0)
             try:
                 sender.send_record(record.value, _key(record, request.replay_id))
             except EventTooLargeError as error:
@@ -95,6 +98,8 @@ def replay(
         pipeline.wait_until_accounted(
             sender.produced, lambda accounted: report(sender.produced, accounted)
         )
+        # What ends far in the future is a dead letter, and no watermark waits for it.
+        pipeline.wait_until_final(min(newest_us, pipeline.now_us()), FINAL_TIMEOUT_S)
     elapsed_s = time.monotonic() - began
     added = _difference(before, pipeline.reports.sketches())
     return ReplaySummary(

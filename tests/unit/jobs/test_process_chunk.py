@@ -225,3 +225,18 @@ def test_a_revoked_partition_is_forgotten() -> None:
     job.revoked(SOURCE)
     job.idle(SOURCE, NOW_US)
     assert store.rows(names.WATERMARKS_TABLE) is None
+
+
+def test_what_is_final_is_the_least_of_the_assigned_partitions() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store, policy=SinkPolicy(idle_step=timedelta(0), watermark_bound=timedelta(0)))
+    other = StreamPartition("inference.requests", 1, "run-1")
+    assert job.final_before_us() == 0
+    for source in (SOURCE, other):
+        job.assigned(source, 0)
+    process(job, [event("a")])
+    assert job.final_before_us() == 0
+    job.idle(other, NOW_US + 7)
+    assert job.final_before_us() == NOW_US
+    job.idle(SOURCE, NOW_US + 9)
+    assert job.final_before_us() == NOW_US + 7
