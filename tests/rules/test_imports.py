@@ -78,7 +78,7 @@ WIDER: dict[str, Room] = {
 
 ONLY_HERE = {
     # Each client library in one place, however wide the room is.
-    "confluent_kafka": ("kafka.embedded", "sdk.transport"),
+    "confluent_kafka": ("kafka.embedded", "kafka.topics", "sdk.transport"),
     "clickhouse_connect": ("clickhouse",),
     "chdb": ("clickhouse",),
     "faust": ("kafka",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.app.base import BootStrategy
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from inferometer.kafka.chunk_sink import ChunkSink
     from inferometer.kafka.settings import WorkerSettings
+    from inferometer.kafka.transport import BatchConsumer
 
 STREAM_BUFFER_FETCHES = 16
 
@@ -44,8 +45,16 @@ class SinkApp(faust.App):
     clock: Callable[[], datetime]
     sink: ChunkSink
 
+    @property
+    def batch_consumer(self) -> BatchConsumer:
+        """The consumer, as our transport makes it."""
+        return cast("BatchConsumer", self.consumer)
+
     async def _producer_flush(self, _logger: Any) -> None:
         """Flush nothing: there is no producer."""
+
+    def _create_directories(self) -> None:
+        """Leave the disk alone: there are no tables."""
 
 
 def build_app(
@@ -79,5 +88,5 @@ def build_app(
         async for fetched in fetches:
             sink.take(fetched)
 
-    sink.committer = app.consumer
+    sink.committer = app.batch_consumer
     return app

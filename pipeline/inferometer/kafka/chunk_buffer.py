@@ -24,6 +24,13 @@ class CutPolicy:
     max_wait_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    records: RecordColumns
+    came_s: float
+    """When it was fetched, on a monotonic clock."""
+
+
 @dataclass(slots=True)
 class ChunkBuffer:
     """What has been fetched of a partition and belongs to no chunk yet.
@@ -36,11 +43,9 @@ class ChunkBuffer:
     next_offset: int
     """Where the next fetch is expected to begin."""
     gapless: bool = False
-    parts: deque[RecordColumns] = field(default_factory=deque)
     count: int = 0
     size_bytes: int = 0
-    since_s: float = 0.0
-    """When the oldest waiting record came, on a monotonic clock."""
+    _parts: deque[_Part] = field(default_factory=deque)
 
     def add(self, fetched: FetchedRecords, now_s: float) -> None:
         """Append a fetch. Raises BrokerError where the broker has lost records in between."""
@@ -56,9 +61,7 @@ class ChunkBuffer:
         self.next_offset = fetched.next_offset
         if not len(records):
             return
-        if not self.count:
-            self.since_s = now_s
-        self.parts.append(records)
+        self._parts.append(_Part(records, now_s))
         self.count += len(records)
         self.size_bytes += int(records.lengths.sum())
 
@@ -77,55 +80,52 @@ class ChunkBuffer:
         return self.count > 0 and (
             self.count >= self.policy.max_events
             or self.size_bytes >= self.policy.max_bytes
-            or now_s - self.since_s >= self.policy.max_wait_s
+            or self.ripens_in_s(now_s) == 0.0
         )
 
     def ripens_in_s(self, now_s: float) -> float | None:
         """Return how long until age makes a chunk; None while nothing waits."""
-        if not self.count:
+        if not self._parts:
             return None
-        return max(0.0, self.since_s + self.policy.max_wait_s - now_s)
+        return max(0.0, self._parts[0].came_s + self.policy.max_wait_s - now_s)
 
-    def cut(self, now_s: float) -> RecordColumns:
+    def cut(self) -> RecordColumns:
         """Take the next chunk: at least one record, at most what the policy allows."""
         taken: list[RecordColumns] = []
         room, room_bytes = self.policy.max_events, self.policy.max_bytes
-        while self.parts and room > 0 and room_bytes > 0:
-            part = self.parts[0]
-            fitting = int(np.searchsorted(np.cumsum(part.lengths), room_bytes, side="right"))
+        while self._parts and room > 0 and room_bytes > 0:
+            lengths = self._parts[0].records.lengths
+            fitting = int(np.searchsorted(np.cumsum(lengths), room_bytes, side="right"))
             stop = min(room, max(fitting, 0 if taken else 1))
             if stop == 0:
                 break
             self._take_front(taken, stop)
             room -= len(taken[-1])
             room_bytes -= int(taken[-1].lengths.sum())
-        return self._finish(taken, now_s)
+        return self._finish(taken)
 
-    def cut_through(self, last_offset: int, now_s: float) -> RecordColumns:
+    def cut_through(self, last_offset: int) -> RecordColumns:
         """Take exactly the records up to an offset: the chunk of an open intent."""
         taken: list[RecordColumns] = []
-        while self.parts and int(self.parts[0].offsets[0]) <= last_offset:
-            stop = int(np.searchsorted(self.parts[0].offsets, last_offset, side="right"))
-            self._take_front(taken, stop)
-        return self._finish(taken, now_s)
+        while self._parts and int(self._parts[0].records.offsets[0]) <= last_offset:
+            offsets = self._parts[0].records.offsets
+            self._take_front(taken, int(np.searchsorted(offsets, last_offset, side="right")))
+        return self._finish(taken)
 
     def _take_front(self, taken: list[RecordColumns], stop: int) -> None:
-        part = self.parts[0]
-        if stop >= len(part):
-            taken.append(self.parts.popleft())
+        part = self._parts[0]
+        if stop >= len(part.records):
+            taken.append(self._parts.popleft().records)
             return
-        taken.append(_own(part, 0, stop))
-        self.parts[0] = _own(part, stop, len(part))
+        taken.append(_own(part.records, 0, stop))
+        self._parts[0] = _Part(_own(part.records, stop, len(part.records)), part.came_s)
 
-    def _finish(self, taken: list[RecordColumns], now_s: float) -> RecordColumns:
+    def _finish(self, taken: list[RecordColumns]) -> RecordColumns:
         records = RecordColumns.concatenate(taken)
         self.count -= len(records)
         self.size_bytes -= int(records.lengths.sum())
-        self.since_s = now_s
-        if self.parts:
-            self.position = int(self.parts[0].offsets[0])
-        else:
-            self.position = self.next_offset
+        first_left = int(self._parts[0].records.offsets[0]) if self._parts else self.next_offset
+        self.position = first_left
         return records
 
 

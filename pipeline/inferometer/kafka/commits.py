@@ -36,7 +36,7 @@ class Membership:
     member_id: str
 
 
-class Fenced(BrokerError):
+class FencedError(BrokerError):
     """The group has moved on without this member; what it had open belongs to another now."""
 
     def __init__(self, code: int) -> None:
@@ -49,7 +49,7 @@ async def commit_offset(
 ) -> None:
     """Commit one offset with its metadata; tries again while the coordinator is away.
 
-    Runs on the loop of the coordinator. Raises Fenced, or BrokerError where trying again is no use.
+    Runs on the loop of the coordinator. Raises FencedError, or BrokerError where trying again is no use.
     """
     while True:
         await coordinator.ensure_coordinator_known()
@@ -76,7 +76,7 @@ async def commit_offset(
 async def _refused(coordinator: Any, code: int, key: TopicPartition) -> None:
     """Wait before another try. Raises where there must be none."""
     if code in FENCED_CODES:
-        raise Fenced(code)
+        raise FencedError(code)
     error = kafka_errors.for_code(code)
     if code in _COORDINATOR_MOVED_CODES:
         coordinator.coordinator_dead()

@@ -77,7 +77,9 @@ class EmbeddedBroker:
         if code:
             self.close()
             reason = library.rd_kafka_err2str(code).decode()
-            raise BrokerError(f"the embedded broker cannot create {topic}: {reason}", retryable=False)
+            raise BrokerError(
+                f"the embedded broker cannot create {topic}: {reason}", retryable=False
+            )
 
     def close(self) -> None:
         """Close the port and free the memory; again is harmless."""

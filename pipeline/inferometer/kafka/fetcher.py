@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PREFERRED_REPLICA_VERSION = 11
 _NO_POSITION_PAUSE_S = 0.01
 _MAX_CUT_OFF_FETCHES = 50
+_LEAVE_TIMEOUT_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +183,7 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
                     waiter.result()
                 else:
                     waiter.cancel()
-            return [
-                fetched for key in wanted if (fetched := self._take(key)) is not None
-            ]
+            return [fetched for key in wanted if (fetched := self._take(key)) is not None]
 
     def _take(self, key: TopicPartition) -> FetchedRecords | None:
         raw = self._records.pop(key, None)
@@ -238,6 +237,7 @@ class RecordSetConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has 
     def __init__(self, *, clock: Callable[[], datetime], **options: Any) -> None:
         super().__init__(**options)
         self._clock = clock
+        self._fetcher: Any = None
 
     async def start(self) -> None:
         """Connect, then put our fetcher in the place of aiokafka's, which has not begun."""
@@ -256,6 +256,23 @@ class RecordSetConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has 
             auto_offset_reset="none",
             isolation_level=self._isolation_level,
         )
+
+    async def stop(self) -> None:
+        """Leave the group and disconnect.
+
+        aiokafka would wait for the answer to a join, which a broker gives once every member has
+        joined: minutes where one of them is frozen.
+        """
+        stopping = asyncio.ensure_future(super().stop())
+        await asyncio.wait({stopping}, timeout=_LEAVE_TIMEOUT_S)
+        if stopping.done():
+            stopping.result()
+            return
+        stopping.cancel()
+        self.coordinator._coordination_task.cancel()  # noqa: SLF001 - no public way to give up
+        await asyncio.wait({stopping})
+        await self._fetcher.close()
+        await self._client.close()
 
     @property
     def fetcher(self) -> RecordSetFetcher:

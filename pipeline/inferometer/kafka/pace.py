@@ -51,7 +51,9 @@ class Pace:
         self._backlogs: dict[Partition, _Backlog] = {}
         self._closed = False
 
-    def reserve(self, topic: str, partition: int, size: int, *, timeout_s: float | None = None) -> None:
+    def reserve(
+        self, topic: str, partition: int, size: int, *, timeout_s: float | None = None
+    ) -> None:
         """Take room for a record of `size` bytes; wait until there is room.
 
         A record above the limit goes alone. Raises BrokerError when the time is over or the pace

@@ -94,7 +94,6 @@ class WorkerSettings:
     """How long a rebalance waits for running chunks; the generation is still valid then."""
     stop_s: float = 30.0
     """How long a stop waits for running chunks."""
-    start_timeout_s: float = 60.0
     session_timeout_s: float = 10.0
     heartbeat_interval_s: float = 1.0
 
@@ -103,7 +102,7 @@ class WorkerSettings:
         positive = (
             "chunk_max_events chunk_max_bytes chunk_max_wait_s chunk_threads max_bytes_in_flight "
             "fetch_max_wait_ms fetch_max_bytes partition_fetch_max_bytes idle_interval_s "
-            "retry_backoff_s retry_backoff_max_s drain_s stop_s start_timeout_s session_timeout_s "
+            "retry_backoff_s retry_backoff_max_s drain_s stop_s session_timeout_s "
             "heartbeat_interval_s"
         )
         found = [f"{name} must be above 0" for name in positive.split() if getattr(self, name) <= 0]

@@ -36,7 +36,7 @@ def make_topics(
     Raises BrokerError.
     """
     from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import NewTopic
+    from confluent_kafka.cimpl import NewTopic
 
     admin = _admin(kafka)
     wanted = [
@@ -71,9 +71,10 @@ def describe_topic(kafka: KafkaSettings, name: str) -> TopicState:
     """Return a topic's partitions and id. Raises BrokerError where there is none."""
     from confluent_kafka import KafkaException, TopicCollection
 
-    future = _admin(kafka).describe_topics(TopicCollection([name]))[name]
+    # Kept until the answer is there: a client that nobody holds takes its requests with it.
+    admin = _admin(kafka)
     try:
-        found = future.result(ANSWER_TIMEOUT_S)
+        found = admin.describe_topics(TopicCollection([name]))[name].result(ANSWER_TIMEOUT_S)
     except KafkaException as error:
         raise BrokerError(
             f"topic {name} at {kafka.bootstrap_servers}: {error.args[0].str()}; "

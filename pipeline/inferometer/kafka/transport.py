@@ -7,36 +7,87 @@ tracking is switched off: `ChunkSink` commits offsets together with intents.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    InvalidGroupIdError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from inferometer.errors import BrokerError, PipelineError
 from inferometer.kafka.commits import Membership, commit_offset
 from inferometer.kafka.fetcher import RecordSetConsumer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine, Iterable, Mapping
 
+    from inferometer.kafka.app import SinkApp
     from inferometer.kafka.fetched import FetchedRecords
-    from inferometer.kafka.settings import KafkaSettings, WorkerSettings
+    from inferometer.kafka.settings import KafkaSettings
 
 FETCH_TIMEOUT_S = 1.0
+SEEK_TIMEOUT_S = 60.0
+CHECK_TIMEOUT_S = 5.0
+NO_PARTITIONS_PAUSE_S = 0.05
 NO_METADATA = ""
+REFUSALS = (
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    InvalidGroupIdError,
+    InvalidSessionTimeoutError,
+    TopicAuthorizationFailedError,
+)
+"""Errors of the group's protocol that another try does not mend."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Partitions, and the membership under which the group gave them."""
+
+    membership: Membership
+    keys: frozenset[TopicPartition]
+
+
+class PinningListener(driver.ConsumerRebalanceListener):
+    """Notes each assignment on the consumer's own loop, before anything else can happen to it."""
+
+    _thread: BatchConsumerThread
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Pin what aiokafka would read anew when it sends, when it may be another generation's."""
+        thread = self._thread
+        coordinator = thread.records.coordinator
+        thread.pinned = Assignment(
+            Membership(coordinator.generation, coordinator.member_id),
+            frozenset(TopicPartition(*tp) for tp in assigned),
+        )
+        await super().on_partitions_assigned(assigned)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with a consumer that keeps record sets as bytes."""
 
+    app: SinkApp
+    pinned: Assignment | None = None
+    """The latest assignment."""
+
     def _create_worker_consumer(self, transport: Any) -> RecordSetConsumer:
-        settings: WorkerSettings = self.app.worker_settings
+        settings = self.app.worker_settings
         kafka = settings.kafka
         return RecordSetConsumer(
             clock=self.app.clock,
@@ -61,6 +112,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the consumer knows its group."""
+        return self._consumer is not None and self._consumer.coordinator is not None
+
+    @property
     def records(self) -> RecordSetConsumer:
         """The consumer, once started."""
         consumer: RecordSetConsumer = self._ensure_consumer()
@@ -70,6 +126,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 class BatchConsumer(driver.Consumer):
     """Faust's consumer, reading record sets; offsets are the business of `ChunkSink`."""
 
+    app: SinkApp
+    RebalanceListener: ClassVar[type[PinningListener]] = PinningListener
     _thread: BatchConsumerThread
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -107,40 +165,81 @@ class BatchConsumer(driver.Consumer):
     # What replaces it
 
     async def perform_seek(self) -> None:
-        """Read committed offsets and intents of a new assignment, and go there."""
-        await self._thread.on_own_loop(self._begin_assignment())
-        offsets = await self.app.sink.assigned(self._committed_metadata, self._membership)
-        await self._thread.on_own_loop(self._seek_all(offsets))
+        """Read committed offsets and intents of a new assignment, and go there.
 
-    async def _begin_assignment(self) -> None:
+        What fails here is told to the sink: Faust would go on without positions.
+        """
+        assignment = self._thread.pinned
+        if assignment is None:
+            return
+        sink = self.app.sink
+        try:
+            async with asyncio.timeout(SEEK_TIMEOUT_S):
+                committed = await self._thread.on_own_loop(self._committed(assignment))
+                offsets = await sink.assigned(committed, assignment.membership)
+                await self._thread.on_own_loop(self._seek_all(assignment, offsets, sink.epoch))
+        except PipelineError as error:
+            sink.fail(error)
+        except (KafkaError, TimeoutError) as error:
+            sink.fail(BrokerError(f"committed offsets cannot be read: {error!r}", retryable=True))
+
+    async def _committed(self, assignment: Assignment) -> dict[TopicPartition, tuple[int, str]]:
         consumer = self._thread.records
-        coordinator = consumer.coordinator
-        keys = [TopicPartition(*tp) for tp in sorted(self.assignment())]
-        # Pinned now: what aiokafka would send later may be another generation's.
-        self._membership = Membership(coordinator.generation, coordinator.member_id)
-        committed = await coordinator.fetch_committed_offsets(keys)
+        keys = sorted(assignment.keys)
+        committed = await consumer.coordinator.fetch_committed_offsets(keys)
         unknown = [key for key in keys if key not in committed or committed[key].offset < 0]
         earliest = await consumer.beginning_offsets(unknown) if unknown else {}
-        self._committed_metadata = {
+        return {
             key: (earliest[key], NO_METADATA)
             if key in earliest
-            else (committed[key].offset, committed[key].metadata or NO_METADATA)
+            # librdkafka, with which people move offsets by hand, sends its closing zero along.
+            else (committed[key].offset, (committed[key].metadata or NO_METADATA).rstrip("\0"))
             for key in keys
         }
 
-    async def _seek_all(self, offsets: dict[TopicPartition, int]) -> None:
+    async def _seek_all(
+        self, assignment: Assignment, offsets: Mapping[TopicPartition, int], epoch: int
+    ) -> None:
+        if self._thread.pinned is not assignment:
+            return
         consumer = self._thread.records
-        consumer.fetcher.begin(self.app.sink.epoch)
+        consumer.fetcher.begin(epoch)
+        assigned = consumer.assignment()
         for key, offset in offsets.items():
-            consumer.seek(key, offset)
+            if key in assigned:
+                consumer.seek(key, offset)
 
     async def commit_position(
         self, membership: Membership, key: TopicPartition, offset: int, metadata: str
     ) -> None:
-        """Commit one offset with its metadata. Raises Fenced, BrokerError."""
+        """Commit one offset with its metadata. Raises FencedError, BrokerError."""
         await self._thread.on_own_loop(
             commit_offset(self._thread.records.coordinator, membership, key, offset, metadata)
         )
+
+    async def check_membership(self) -> None:
+        """Let the group's protocol go on after an error: aiokafka holds still until it is heard.
+
+        Raises BrokerError where going on is no use.
+        """
+        if not self._thread.is_connected:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await self._thread.on_own_loop(self._check_membership())
+
+    async def _check_membership(self) -> None:
+        coordinator = self._thread.records.coordinator
+        try:
+            coordinator.check_errors()
+        except KafkaError as error:
+            has_ended = coordinator._coordination_task.done()  # noqa: SLF001 - told nowhere else
+            if has_ended or isinstance(error, REFUSALS):
+                raise BrokerError(
+                    f"the broker does not let this worker be a member of its group: {error!r}",
+                    retryable=has_ended,
+                ) from error
+            logger.warning("the group's coordinator answered %r; joining again", error)
 
     def caught_up_at(self, key: TopicPartition, offset: int) -> int | None:
         """Return when the broker last had nothing beyond an offset, microseconds; None if it has."""
@@ -148,19 +247,28 @@ class BatchConsumer(driver.Consumer):
         return found.at_us if found is not None and found.offset == offset else None
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        while not (self.should_stop or fetcher.should_stop):
-            if not self.flow_active:
-                await self.wait(self.can_resume_flow)
-                continue
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                if self.flow_active:
+                    await self._fetch_once()
+                else:
+                    await self.wait(self.can_resume_flow.wait())
+        except PipelineError as error:
+            self.app.sink.fail(error)
+
+    async def _fetch_once(self) -> None:
+        active = sorted(TopicPartition(*tp) for tp in self._get_active_partitions())
+        keys = self.app.sink.fetchable(active)
+        if not active:
+            await self.sleep(NO_PARTITIONS_PAUSE_S)
+        elif not keys:
             await self.app.sink.wait_for_room()
-            keys = [TopicPartition(*tp) for tp in self._get_active_partitions()]
-            if not keys:
-                await self.sleep(0.05)
-                continue
-            fetched = await self._thread.on_own_loop(
-                self._thread.records.fetcher.record_sets(keys, timeout_s=FETCH_TIMEOUT_S)
+        else:
+            await self._deliver(
+                await self._thread.on_own_loop(
+                    self._thread.records.fetcher.record_sets(keys, timeout_s=FETCH_TIMEOUT_S)
+                )
             )
-            await self._deliver(fetched)
 
     async def _deliver(self, fetches: Iterable[FetchedRecords]) -> None:
         for fetched in fetches:
@@ -172,7 +280,9 @@ class BatchConsumer(driver.Consumer):
 
     def _as_message(self, fetched: FetchedRecords) -> ConsumerMessage:
         return ConsumerMessage(
-            fetched.topic, fetched.partition, fetched.start_offset, 0.0, 0, None, None, fetched,
+            fetched.topic, fetched.partition, fetched.start_offset, 0.0, 0, None, None,
+            # Typed as bytes; streams hand on whatever it is.
+            cast("bytes", fetched),
             None, None, None, TP(fetched.topic, fetched.partition),
             # Streams drop messages of another generation.
             generation_id=self.app.consumer_generation_id,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from inferometer.core.record_batches import compile_reader
 from inferometer.errors import BrokerError, ConfigError
 from inferometer.kafka.app import build_app
-from inferometer.kafka.chunk_sink import ChunkSink, SinkCounters
+from inferometer.kafka.chunk_sink import ChunkSink
+from inferometer.kafka.partition_chunks import SinkCounters
 from inferometer.kafka.topics import topic_id
 from inferometer.kafka.transport import security_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from datetime import datetime
 
     from inferometer.kafka.app import SinkApp
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 WATCH_INTERVAL_S = 0.1
 BROKER_RETRY_S = 2.0
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +54,8 @@ class SinkWorker:
         self._on_acknowledged = on_acknowledged
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
+        self._is_stopped = False
+        self._is_stop_requested = False
         self._sink: ChunkSink | None = None
 
     @property
@@ -57,9 +64,13 @@ class SinkWorker:
         return self._sink.counters if self._sink is not None else SinkCounters()
 
     def request_stop(self) -> None:
-        """Ask for an orderly end, from any thread; `run` returns soon after."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        """Ask for an orderly end, from any thread, before `run` as well; `run` returns soon after."""
+        self._is_stopped = True
+        loop = self._loop
+        if loop is not None:
+            # A loop that is closed by now has nothing left to stop.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._stopping.set)
 
     async def run(self) -> None:
         """Work until a stop is requested.
@@ -68,28 +79,55 @@ class SinkWorker:
         where it is no use to go on.
         """
         self._loop = asyncio.get_running_loop()
-        if not await self._wait_for_broker():
+        if self._is_stopped:
             return
-        settings = self._settings
-        stream_id = settings.kafka.run_epoch or await asyncio.to_thread(topic_id, settings.kafka)
-        self._sink = ChunkSink(
-            settings=settings,
+        stream_id = await self._unless_stopped(self._find_stream())
+        if stream_id is None:
+            return
+        self._sink = sink = ChunkSink(
+            settings=self._settings,
             processor=self._processor,
             stream_id=stream_id,
             on_acknowledged=self._on_acknowledged,
         )
-        app = build_app(settings=settings, sink=self._sink, clock=self._clock)
-        await asyncio.wait_for(app.start(), settings.start_timeout_s)
+        # A first compilation takes seconds, in which the consumer would send no heartbeat.
+        await asyncio.to_thread(compile_reader)
+        app = build_app(settings=self._settings, sink=sink, clock=self._clock)
+        # It ends with the first assignment, for which the group may take its time.
+        starting = asyncio.ensure_future(app.start())
         try:
-            await self._watch(app, self._sink)
+            await self._watch(app, sink, starting)
         finally:
+            starting.cancel()
+            await asyncio.wait({starting})
             await app.stop()
+            # Faust stops a consumer that has been started, and no other.
+            await sink.stop()
+        if sink.failure.done():
+            sink.failure.result()
 
-    async def _wait_for_broker(self) -> bool:
-        """Return True once the broker answers, False when a stop came first."""
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Return what work returns; None, and work is cancelled, when a stop comes first."""
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            task.cancel()
+            await asyncio.wait({task})
+        return None if task.cancelled() else task.result()
+
+    async def _find_stream(self) -> str:
+        """Wait for the broker; return what identifies the stream."""
+        kafka = self._settings.kafka
+        await self._wait_for_broker()
+        return kafka.run_epoch or await asyncio.to_thread(topic_id, kafka)
+
+    async def _wait_for_broker(self) -> None:
         kafka = self._settings.kafka
         is_first = True
-        while not self._stopping.is_set():
+        while True:
             client = AIOKafkaClient(
                 bootstrap_servers=kafka.bootstrap_servers.split(","), **security_options(kafka)
             )
@@ -102,20 +140,24 @@ class SinkWorker:
                         kafka.bootstrap_servers, error, BROKER_RETRY_S,
                     )  # fmt: skip
                 is_first = False
-                await asyncio.sleep(BROKER_RETRY_S)
             else:
-                return True
+                return
             finally:
                 await client.close()
-        return False
+            await asyncio.sleep(BROKER_RETRY_S)
 
-    async def _watch(self, app: SinkApp, sink: ChunkSink) -> None:
-        while not self._stopping.is_set():
-            if sink.failure.done():
-                sink.failure.result()
-            if app.crash_reason is not None:
-                raise BrokerError(
-                    f"the consumer ended: {app.crash_reason!r}; start the worker again",
-                    retryable=True,
-                ) from app.crash_reason
-            await asyncio.sleep(WATCH_INTERVAL_S)
+    async def _watch(self, app: SinkApp, sink: ChunkSink, starting: asyncio.Future[None]) -> None:
+        while not (self._stopping.is_set() or sink.failure.done()):
+            if starting.done():
+                _raise_ended(starting.exception())
+            _raise_ended(app.crash_reason)
+            await app.batch_consumer.check_membership()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), WATCH_INTERVAL_S)
+
+
+def _raise_ended(reason: BaseException | None) -> None:
+    if reason is not None:
+        raise BrokerError(
+            f"the consumer ended: {reason!r}; start the worker again", retryable=True
+        ) from reason

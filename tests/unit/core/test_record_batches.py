@@ -14,8 +14,14 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inferometer.core.batch_kernel import LOG_APPEND_TIME
 from inferometer.core.crc32c import crc32c, crc32c_by_tables
-from inferometer.core.record_batches import CONTROL, LOG_APPEND_TIME, TRANSACTIONAL, read_record_set
+from inferometer.core.record_batches import (
+    CONTROL,
+    TRANSACTIONAL,
+    compile_reader,
+    read_record_set,
+)
 from inferometer.core.records import ContentType
 from inferometer.errors import DecodeError
 
@@ -172,7 +178,7 @@ def test_an_old_message_set_is_refused_by_name(magic: int) -> None:
     assert caught.value.reason == "old_message_format"
 
 
-CONTENT_TYPES = {
+CONTENT_TYPES: dict[str, tuple[list[tuple[str, bytes | None]], ContentType]] = {
     "absent": ([], ContentType.JSON),
     "json": ([("content-type", b"application/json")], ContentType.JSON),
     "json with a parameter": (
@@ -280,3 +286,41 @@ def test_both_checksums_are_those_of_aiokafka(data: bytes, start: int) -> None:
     expected = reference_crc32c(data[start:])
     assert crc32c(array, start, len(data)) == expected
     assert crc32c_by_tables(array, start, len(data)) == expected
+
+
+def recompressed(attributes: int, payload: bytes) -> bytes:
+    """Give a batch of one record another body, under an honest length and checksum."""
+    body = bytearray(plain(b"x")[:61] + payload)
+    struct.pack_into(">i", body, 8, len(body) - 12)
+    return patched(bytes(body), base_offset=0, attributes=attributes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"), [(5, "unknown_compression"), (4, "corrupt_record_batch")]
+)
+def test_a_body_that_cannot_be_decompressed_has_a_reason(attributes: int, reason: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read_record_set(recompressed(attributes, b"no frame at all"), start_offset=0)
+    assert caught.value.reason == reason
+
+
+def test_snappy_without_the_framing_of_java_is_read() -> None:
+    payload = bytes(cramjam.snappy.compress_raw(plain(b"x")[61:]))
+    read = read_record_set(recompressed(2, payload), start_offset=0)
+    assert read.records.value(0) == b"x"
+
+
+def test_an_empty_record_set_leaves_the_offset_where_it_is() -> None:
+    read = read_record_set(b"", start_offset=7)
+    assert (len(read.records), read.next_offset) == (0, 7)
+
+
+def test_the_reader_is_compiled_without_records() -> None:
+    compile_reader()
+
+
+def test_a_control_record_without_a_key_is_corrupt() -> None:
+    data = recompressed(CONTROL | TRANSACTIONAL, b"\x02\x00")
+    with pytest.raises(DecodeError) as caught:
+        read_record_set(data, start_offset=0, aborted=[(1, 0)])
+    assert caught.value.reason == "corrupt_record_batch"

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inferometer.core.records import RecordColumns
+from inferometer.errors import BrokerError
+from inferometer.kafka.chunk_buffer import ChunkBuffer, CutPolicy
+from inferometer.kafka.fetched import FetchedRecords
+
+ROOMY = CutPolicy(max_events=1_000, max_bytes=1_000_000, max_wait_s=2.0)
+
+
+def fetched(
+    values: list[bytes],
+    *,
+    start: int,
+    offsets: list[int] | None = None,
+    next_offset: int | None = None,
+) -> FetchedRecords:
+    columns = RecordColumns.from_values(values, first_offset=start)
+    if offsets is not None:
+        columns = RecordColumns(
+            buffer=columns.buffer,
+            starts=columns.starts,
+            lengths=columns.lengths,
+            offsets=np.array(offsets, dtype=np.int64),
+            append_times_ms=columns.append_times_ms,
+            content_types=columns.content_types,
+        )
+    after = int(columns.offsets[-1]) + 1 if len(columns) else start
+    return FetchedRecords(
+        topic="t",
+        partition=0,
+        epoch=1,
+        start_offset=start,
+        records=columns,
+        next_offset=after if next_offset is None else next_offset,
+        raw_bytes=0,
+        high_watermark=0,
+    )
+
+
+def buffer(policy: CutPolicy = ROOMY, *, at: int = 0, gapless: bool = False) -> ChunkBuffer:
+    return ChunkBuffer(policy=policy, position=at, next_offset=at, gapless=gapless)
+
+
+def values(records: RecordColumns) -> list[bytes]:
+    return [records.value(index) for index in range(len(records))]
+
+
+def test_a_chunk_is_cut_once_it_has_enough_records() -> None:
+    waiting = buffer(CutPolicy(max_events=3, max_bytes=1_000, max_wait_s=2.0))
+    waiting.add(fetched([b"a", b"b"], start=0), 0.0)
+    assert not waiting.is_ready(1.0)
+    waiting.add(fetched([b"c", b"d"], start=2), 0.0)
+    assert waiting.is_ready(1.0)
+    assert values(waiting.cut()) == [b"a", b"b", b"c"]
+    assert waiting.position == 3
+    assert waiting.count == 1
+
+
+def test_a_chunk_is_cut_once_it_has_enough_bytes() -> None:
+    waiting = buffer(CutPolicy(max_events=100, max_bytes=10, max_wait_s=2.0))
+    waiting.add(fetched([b"aaaa", b"bbbb", b"cccc"], start=0), 0.0)
+    assert waiting.is_ready(0.0)
+    assert values(waiting.cut()) == [b"aaaa", b"bbbb"]
+    assert (waiting.position, waiting.size_bytes) == (2, 4)
+
+
+def test_a_record_above_the_bytes_of_a_chunk_goes_alone() -> None:
+    waiting = buffer(CutPolicy(max_events=100, max_bytes=10, max_wait_s=2.0))
+    waiting.add(fetched([b"a", b"b" * 50, b"c"], start=0), 0.0)
+    assert [values(waiting.cut()) for _ in range(3)] == [[b"a"], [b"b" * 50], [b"c"]]
+
+
+def test_a_chunk_is_cut_once_its_oldest_record_has_waited() -> None:
+    waiting = buffer()
+    assert waiting.ripens_in_s(0.0) is None
+    waiting.add(fetched([b"a"], start=0), 10.0)
+    waiting.add(fetched([b"b"], start=1), 11.5)
+    assert waiting.ripens_in_s(11.5) == pytest.approx(0.5)
+    assert not waiting.is_ready(11.9)
+    assert waiting.is_ready(12.0)
+
+
+def test_what_a_chunk_leaves_over_has_waited_since_it_came() -> None:
+    waiting = buffer(CutPolicy(max_events=2, max_bytes=1_000, max_wait_s=2.0))
+    waiting.add(fetched([b"a", b"b", b"c"], start=0), 10.0)
+    waiting.cut()
+    assert waiting.ripens_in_s(11.5) == pytest.approx(0.5)
+
+
+def test_an_open_chunk_ends_at_its_offset_whatever_holes_there_are() -> None:
+    waiting = buffer(at=5)
+    waiting.add(fetched([b"a", b"b"], start=5, offsets=[6, 9]), 0.0)
+    waiting.add(fetched([b"c", b"d"], start=10, offsets=[12, 20], next_offset=25), 0.0)
+    assert values(waiting.cut_through(13)) == [b"a", b"b", b"c"]
+    assert waiting.position == 20
+    assert values(waiting.cut_through(22)) == [b"d"]
+    assert waiting.position == 25
+    assert values(waiting.cut_through(30)) == []
+
+
+def test_a_fetch_without_records_moves_only_where_the_next_begins() -> None:
+    waiting = buffer(gapless=True)
+    waiting.add(fetched([], start=0, next_offset=4), 0.0)
+    assert (waiting.next_offset, waiting.count) == (4, 0)
+
+
+def test_a_fetch_that_begins_elsewhere_is_refused() -> None:
+    with pytest.raises(BrokerError, match="expected was 0"):
+        buffer().add(fetched([b"a"], start=1), 0.0)
+
+
+@pytest.mark.parametrize(
+    "offsets", [[1, 2], [0, 2]], ids=["before the first record", "between two records"]
+)
+def test_a_hole_is_lost_data_where_the_broker_leaves_none(offsets: list[int]) -> None:
+    with pytest.raises(BrokerError, match="records are missing"):
+        buffer(gapless=True).add(fetched([b"a", b"b"], start=0, offsets=offsets), 0.0)
+    buffer().add(fetched([b"a", b"b"], start=0, offsets=offsets), 0.0)
+
+
+@given(
+    parts=st.lists(st.lists(st.binary(max_size=12), max_size=9), max_size=8),
+    max_events=st.integers(1, 7),
+    max_bytes=st.integers(1, 30),
+    through=st.integers(0, 30),
+)
+def test_records_come_out_once_in_order_and_unchanged(
+    parts: list[list[bytes]], max_events: int, max_bytes: int, through: int
+) -> None:
+    policy = CutPolicy(max_events=max_events, max_bytes=max_bytes, max_wait_s=1.0)
+    waiting, start = buffer(policy, gapless=True), 0
+    for part in parts:
+        waiting.add(fetched(part, start=start), 0.0)
+        start += len(part)
+
+    chunks = [waiting.cut_through(through - 1)]
+    while waiting.count:
+        chunk = waiting.cut()
+        assert 1 <= len(chunk) <= max_events
+        assert len(chunk) == 1 or int(chunk.lengths.sum()) <= max_bytes
+        assert waiting.position == int(chunk.offsets[-1]) + 1
+        chunks.append(chunk)
+
+    assert len(chunks[0]) == min(through, start)
+    assert [value for chunk in chunks for value in values(chunk)] == [
+        value for part in parts for value in part
+    ]
+    offsets = [offset for chunk in chunks for offset in chunk.offsets.tolist()]
+    assert offsets == list(range(start))
+    assert (waiting.size_bytes, waiting.position) == (0, start)
