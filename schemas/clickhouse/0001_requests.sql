@@ -6,6 +6,9 @@
 -- Ordered by ten minutes first, since every page of the log asks for a span of time; inside them by
 -- workspace and model, which is what pages filter by next, and which puts like rows side by side
 -- for compression. No id is in the key: a lookup by id goes through its bloom filter.
+-- A part below 256 MB keeps all of its columns in one file: a file for each column of each insert
+-- cost as much as the insert itself. At least eight parts are merged at once, which rewrites a row
+-- less often, and column by column even where the parts are small.
 -- Every target of tokens remembers the last 10000 parts; a plain MergeTree remembers none unless
 -- told.
 CREATE TABLE IF NOT EXISTS requests
@@ -153,4 +156,6 @@ SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
+    min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
+    vertical_merge_algorithm_min_rows_to_activate = 16384,
     ttl_only_drop_parts = 1;

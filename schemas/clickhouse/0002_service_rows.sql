@@ -7,6 +7,7 @@
 -- primary key in memory is its head: a workspace, then a span of time, then a model, as pages ask.
 -- Partitions are a part of the retention, so that it drops whole parts and rewrites none: days for
 -- 10 s, weeks for 1 min, months for 1 h.
+-- Parts stay in one file up to 256 MB and merge by eight at least, as in the log, to spare rewrites.
 CREATE TABLE IF NOT EXISTS service_10s_rows
 (
     window_start DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -97,6 +98,7 @@ SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
+    min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
     ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS service_1m_rows AS service_10s_rows
@@ -113,6 +115,7 @@ SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
+    min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
     ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS service_1h_rows AS service_10s_rows
@@ -129,4 +132,5 @@ SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
+    min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
     ttl_only_drop_parts = 1;

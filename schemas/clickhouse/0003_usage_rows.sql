@@ -7,6 +7,7 @@
 -- primary key in memory is its head: a workspace, then a span of time, then a model, as pages ask.
 -- Partitions are a part of the retention, so that it drops whole parts and rewrites none: weeks for
 -- 1 min, months for 1 h. At 10 s a cube by user would be as large as the log.
+-- Parts stay in one file up to 256 MB and merge by eight at least, as in the log, to spare rewrites.
 CREATE TABLE IF NOT EXISTS usage_1m_rows
 (
     window_start DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -92,6 +93,7 @@ SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
+    min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
     ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS usage_1h_rows AS usage_1m_rows
@@ -107,4 +109,5 @@ SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
+    min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
     ttl_only_drop_parts = 1;

@@ -188,10 +188,10 @@ class WorkerConfig(Area):
     SECTION: ClassVar[str] = "worker"
 
     chunk_max_events: int = _setting(
-        50_000, "records of a chunk at most", minimum=1, maximum=10_000_000
+        100_000, "records of a chunk at most", minimum=1, maximum=10_000_000
     )
     chunk_max_bytes: int = _setting(
-        64 * MIB, "bytes of a chunk at most", minimum=MIB, maximum=2047 * MIB
+        128 * MIB, "bytes of a chunk at most", minimum=MIB, maximum=2047 * MIB
     )
     chunk_max_wait_s: float = _setting(
         2.0, "how long a chunk may wait for more records", minimum=0.01, maximum=3600

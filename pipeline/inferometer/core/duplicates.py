@@ -75,11 +75,16 @@ class Horizon:
 
     def seen(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Return which hashes may have come in an earlier chunk."""
-        found = np.zeros(len(hashes), dtype=np.bool_)
+        # In order, each search begins where the last one has warmed the cache.
+        order = np.argsort(hashes)
+        ordered = hashes[order]
+        ranked = np.zeros(len(hashes), dtype=np.bool_)
         for generation in self.generations:
-            places = np.searchsorted(generation.hashes, hashes)
+            places = np.searchsorted(generation.hashes, ordered)
             places[places == len(generation.hashes)] = 0
-            found |= generation.hashes[places] == hashes
+            ranked |= generation.hashes[places] == ordered
+        found = np.empty_like(ranked)
+        found[order] = ranked
         return found
 
     def add(self, hashes: NDArray[np.uint64], last_offset: int) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from inferometer.core.chunks import StreamPartition
     from inferometer.core.columns import CodeColumn, EventColumns
+    from inferometer.core.fields import EventField
     from inferometer.core.price_columns import CostColumns
 
 _DURATION_TYPE = pa.decimal64(18, 3)
@@ -35,7 +36,7 @@ def log_table(events: EventColumns, costs: CostColumns, source: StreamPartition)
     for field in NUMBERS:
         column = _number(field.kind, numbers[field.name])
         if column is not None:
-            columns[field.name] = column
+            columns[field.name] = _narrow(column, field) if field.kind is Kind.INT else column
     codes = {**events.codes, **costs.codes, "status_class": None}
     for name, code_column in codes.items():
         if code_column is not None and code_column.values != ("",):
@@ -81,6 +82,15 @@ def _number(kind: Kind, values: NDArray[np.int64]) -> pa.Array | None:
     )
 
 
+def _narrow(column: pa.Array, field: EventField) -> pa.Array:
+    """Give an integer the width that its bounds need, so that the store has nothing to convert."""
+    if (field.minimum or 0) < 0:
+        return column.cast(pa.int32())
+    widths = (pa.uint8(), pa.uint16(), pa.uint32())
+    fitting = [width for width in widths if (field.maximum or 0) < 2**width.bit_width]
+    return column.cast(fitting[0] if fitting else pa.uint64())
+
+
 def _code(column: CodeColumn) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(
         np.ascontiguousarray(column.codes), pa.array(column.values)
@@ -91,7 +101,7 @@ def _gaps(events: EventColumns) -> dict[str, pa.Array]:
     gaps = events.gaps
     if (gaps.counts == MISSING).all():
         return {}
-    columns = {"itl_count": pa.array(np.maximum(gaps.counts, 0))}
+    columns = {"itl_count": pa.array(np.maximum(gaps.counts, 0).astype(np.uint32))}
     for name, values in (("itl_sum_ms", gaps.sums_us), ("itl_max_ms", gaps.maxima_us)):
         column = _number(Kind.DURATION, values)
         if column is not None:
@@ -111,7 +121,7 @@ def _place(events: EventColumns, source: StreamPartition) -> dict[str, pa.Array]
     return {
         "stream_id": pa.DictionaryArray.from_arrays(zeros, pa.array([source.stream_id])),
         "kafka_topic": pa.DictionaryArray.from_arrays(zeros, pa.array([source.topic])),
-        "kafka_partition": pa.array(np.full(count, source.partition, dtype=np.int64)),
-        "kafka_offset": pa.array(events.offsets),
-        "kafka_index": pa.array(events.indexes),
+        "kafka_partition": pa.array(np.full(count, source.partition, dtype=np.uint32)),
+        "kafka_offset": pa.array(events.offsets.astype(np.uint64)),
+        "kafka_index": pa.array(events.indexes.astype(np.uint32)),
     }

@@ -73,13 +73,13 @@ class WorkerSettings:
     """How a worker cuts, holds and retries chunks."""
 
     kafka: KafkaSettings
-    chunk_max_events: int = 50_000
-    chunk_max_bytes: int = 32 * MEBIBYTE
+    chunk_max_events: int = 100_000
+    chunk_max_bytes: int = 128 * MEBIBYTE
     chunk_max_wait_s: float = 2.0
     """From the first record that waits in a partition."""
     chunk_threads: int = 1
     """Chunks of different partitions that run at the same time."""
-    max_bytes_in_flight: int = 128 * MEBIBYTE
+    max_bytes_in_flight: int = 256 * MEBIBYTE
     """Values held over all partitions; over it nothing is fetched."""
     fetch_max_wait_ms: int = 50
     fetch_max_bytes: int = 32 * MEBIBYTE
