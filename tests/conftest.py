@@ -40,6 +40,17 @@ settings.load_profile("inferometer")
 REQUIRE_SERVICES = "INFEROMETER_REQUIRE_SERVICES"
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels before a tracer of coverage slows their compilation tenfold."""
+    cache = Path(os.environ["NUMBA_CACHE_DIR"])
+    if cache.is_dir() or session.config.option.collectonly:
+        return
+    # Without the variables by which coverage follows processes.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    command = [sys.executable, "-m", "tests.warm_kernels"]
+    subprocess.run(command, cwd=Path(__file__).parent.parent, env=environ, check=True)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
