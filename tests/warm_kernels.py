@@ -9,7 +9,10 @@ from inferometer.core.chunks import Chunk, StreamPartition
 from inferometer.core.price_book import PriceBook
 from inferometer.core.record_batches import compile_reader
 from inferometer.core.records import RecordColumns
-from inferometer.jobs.process_chunk import ProcessChunk, SinkPolicy
+from inferometer.core.resumption import GroupPosition
+from inferometer.jobs.process_chunk import ProcessChunk
+from inferometer.jobs.sink_policy import SinkPolicy
+from inferometer.testing.leases import CertainLease
 from inferometer.testing.stores import MemoryChunkStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,9 +33,9 @@ def main() -> None:
     job = ProcessChunk(
         store=MemoryChunkStore(), book=PriceBook("warm", ()), policy=SinkPolicy(), clock=lambda: NOW
     )
-    job.assigned(source, 0)
+    job.assigned(source, GroupPosition(0, None, earliest=0), partition_count=1)
     records = RecordColumns.from_values(values)
-    job.run(Chunk(source, job.plan(source, records), records))
+    job.run(Chunk(source, job.plan(source, records), records), CertainLease())
 
 
 if __name__ == "__main__":

@@ -42,3 +42,7 @@ class BrokerError(PipelineError):
 
 class StateError(PipelineError):
     """Stored state that this version cannot continue from without risking a wrong count."""
+
+
+class LeaseError(PipelineError):
+    """A partition may belong to another worker by now, so nothing is written for it."""

@@ -5,12 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
-    from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
+    from inferometer.core.audit_spans import HourRows, Slice
+    from inferometer.core.chunks import (
+        Chunk,
+        ChunkOutcome,
+        Intent,
+        PartitionSpan,
+        StreamPartition,
+    )
+    from inferometer.core.conservation import (
+        EntryRows,
+        GroupDifference,
+        LedgerEntry,
+        OpenChunk,
+        PartitionPosition,
+        RepeatedEvent,
+        WindowCheck,
+    )
+    from inferometer.core.cubes import Cube, Resolution
     from inferometer.core.records import RecordColumns
+    from inferometer.core.resumption import GroupPosition, Resumption, StoredProgress
 
 
 class ChunkStore(Protocol):
@@ -27,6 +46,12 @@ class ChunkStore(Protocol):
         Raises StoreError; a retryable one is safe to repeat with the same token.
         """
 
+    def progress(self, source: StreamPartition) -> StoredProgress:
+        """Return how far a partition has come: what its ledger and its intents say.
+
+        Sees every insert that has returned. Raises StoreError.
+        """
+
     def find_events(
         self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
     ) -> set[str]:
@@ -40,8 +65,25 @@ class ChunkStore(Protocol):
     ) -> pa.ChunkedArray:
         """Return the event ids that the log holds for this partition at offsets in [floor, before).
 
-        Read once on assignment, to fill the deduplication horizon. Raises StoreError.
+        Read on assignment, to fill the deduplication horizon. Raises StoreError.
         """
+
+    def spans_before_resize(
+        self, source: StreamPartition, *, partition_count: int, since: datetime
+    ) -> tuple[PartitionSpan, ...]:
+        """Return what other partitions have stored since an instant, if their number has changed.
+
+        One span a partition of the same incarnation, of the chunks that were decided since then;
+        none where all of those chunks were cut under `partition_count` partitions.
+        Raises StoreError.
+        """
+
+
+class Lease(Protocol):
+    """The right to write for a partition."""
+
+    def check(self) -> None:
+        """Return while the right is certain. Raises LeaseError."""
 
 
 class ChunkProcessor(Protocol):
@@ -49,16 +91,22 @@ class ChunkProcessor(Protocol):
     never two of them for one partition at a time.
     """
 
-    def assigned(self, source: StreamPartition, next_offset: int) -> None:
-        """Prepare for chunks of a partition from an offset on. Raises StoreError."""
+    def assigned(
+        self, source: StreamPartition, group: GroupPosition, partition_count: int
+    ) -> Resumption:
+        """Prepare for chunks of a partition; return where to go on.
+
+        Raises StoreError, and StateError where an open chunk cannot be finished.
+        """
 
     def plan(self, source: StreamPartition, records: RecordColumns) -> Intent:
         """Pin all that the outcome of these records depends on; quick, without effect."""
 
-    def run(self, chunk: Chunk) -> ChunkOutcome:
+    def run(self, chunk: Chunk, lease: Lease) -> ChunkOutcome:
         """Store everything that a chunk yields; idempotent for one chunk.
 
-        Raises StoreError (a retryable one is met by running the chunk again) and StateError.
+        Checks the lease right before each insert. Raises StoreError (a retryable one is met by
+        running the chunk again), LeaseError (likewise, once the lease is certain) and StateError.
         """
 
     def idle(self, source: StreamPartition, broker_time_us: int) -> None:
@@ -66,3 +114,98 @@ class ChunkProcessor(Protocol):
 
     def revoked(self, source: StreamPartition) -> None:
         """Forget a partition; quick, without effect on the store."""
+
+
+class AuditStore(Protocol):
+    """What an audit reads of the store: log, dead letters, ledger, intents and roll-ups.
+
+    Every answer sees each insert that had returned when it was asked. Calls block and raise
+    StoreError.
+    """
+
+    def kept_days(self) -> dict[str, int]:
+        """Return the days that each table keeps its rows; tables that keep all are absent."""
+
+    def sources(self, span: Slice) -> list[StreamPartition]:
+        """Return every partition of every incarnation that has rows or chunks in a span."""
+
+    def ledger_ends(self) -> dict[StreamPartition, tuple[int, int]]:
+        """Return each ledger's furthest offset, and when (s) its oldest row was decided."""
+
+    def ledger_entries(
+        self, source: StreamPartition, span: Slice, *, from_offset: int, limit: int
+    ) -> list[LedgerEntry]:
+        """Return ledger rows decided in a span, in offset order, from a first_offset on."""
+
+    def rows_by_entry(
+        self, table: str, source: StreamPartition, *, first_offset: int, last_offset: int
+    ) -> dict[int, EntryRows]:
+        """Return a table's rows in [first, last] by the first_offset of the entry before them.
+
+        Rows in front of every entry come under 0.
+        """
+
+    def stored_offsets(
+        self,
+        table: str,
+        source: StreamPartition,
+        *,
+        first_offset: int,
+        last_offset: int,
+        only_repeated: bool,
+        limit: int,
+    ) -> list[int]:
+        """Return the offsets in [first, last] that a table has rows of, in order.
+
+        With `only_repeated` those where one event has more than one row.
+        """
+
+    def intents_after(
+        self,
+        ends: Mapping[StreamPartition, int],
+        *,
+        since_s: int,
+        source: StreamPartition | None = None,
+    ) -> list[OpenChunk]:
+        """Return the chunks decided since then that begin behind the end of their partition.
+
+        Every chunk of a partition that is not in `ends` counts; with `source` only its own.
+        """
+
+    def windows_of(self, chunks: Sequence[OpenChunk], *, seconds: int) -> set[int]:
+        """Return the starts of the windows that log rows of these chunks lie in."""
+
+    def log_hours(self, span: Slice) -> list[HourRows]:
+        """Return the hours of event time that have log rows."""
+
+    def rollup_hours(self, table: str, span: Slice) -> dict[int, int]:
+        """Return the hours in which a roll-up table has rows, with the number of windows."""
+
+    def compare_windows(self, cube: Cube, resolution: Resolution, span: Slice) -> list[WindowCheck]:
+        """Hold every window of a roll-up in a span against the log."""
+
+    def differing_groups(
+        self, cube: Cube, resolution: Resolution, windows_s: Sequence[int], *, limit: int
+    ) -> list[GroupDifference]:
+        """Return the groups of some windows that differ, at most `limit`, in order."""
+
+    def repeated_events(
+        self, span: Slice, *, part: int, parts: int, limit: int
+    ) -> list[RepeatedEvent]:
+        """Return event ids that the log of a span holds more than once; one of `parts` passes."""
+
+    def known_event_ids(self, topic: str, event_ids: Sequence[str]) -> set[str]:
+        """Return those ids that the log holds from any partition of a topic."""
+
+
+class TopicReader(Protocol):
+    """What an audit reads of the broker; never joins the group. Calls block, raise BrokerError."""
+
+    def stream_id(self) -> str:
+        """Return the id of the topic's present incarnation."""
+
+    def positions(self) -> dict[int, PartitionPosition]:
+        """Return each partition's offsets and how far the group is."""
+
+    def records(self, partition: int, first_offset: int, last_offset: int) -> RecordColumns:
+        """Return the records that the broker still holds in [first, last]."""

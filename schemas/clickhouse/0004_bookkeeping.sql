@@ -45,7 +45,32 @@ CREATE TABLE IF NOT EXISTS chunk_ledger
     decided_at DateTime64(6, 'UTC') COMMENT 'the clock of the door' CODEC(Delta, ZSTD(1)),
     price_version LowCardinality(String),
     cubes_version LowCardinality(String),
-    watermark DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    watermark DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    partition_count UInt32 COMMENT 'partitions of the topic when the chunk was cut',
+    days UInt32 COMMENT 'days of event time that its rows lie in: parts an insert of it makes'
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(decided_at)
+ORDER BY (kafka_topic, kafka_partition, stream_id, first_offset)
+TTL toDateTime(decided_at) + INTERVAL 90 DAY
+SETTINGS
+    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    replicated_deduplication_window_seconds = 604800,
+    default_compression_codec = 'ZSTD(1)';
+
+-- What was decided about each chunk, before any other row of it was written. The consumer group holds
+-- the same for the chunk that is open; this copy says how far a chunk was meant to reach when the
+-- group's offsets have expired or went back while it was half written. An intent without a ledger
+-- row is a chunk that is open.
+CREATE TABLE IF NOT EXISTS chunk_intents
+(
+    stream_id LowCardinality(String) COMMENT 'incarnation of the topic',
+    kafka_topic LowCardinality(String),
+    kafka_partition UInt32,
+    first_offset UInt64 CODEC(Delta, ZSTD(1)),
+    last_offset UInt64 CODEC(Delta, ZSTD(1)),
+    decided_at DateTime64(6, 'UTC') COMMENT 'the clock of the door' CODEC(Delta, ZSTD(1)),
+    intent String COMMENT 'all that pins the outcome of the chunk, as JSON'
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(decided_at)

@@ -20,19 +20,23 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
-from inferometer.core.chunks import Chunk, StreamPartition
+from inferometer.core.chunks import Chunk, PartitionSpan, StreamPartition
 from inferometer.core.decoder import DecodedRows
 from inferometer.core.records import RecordColumns
+from inferometer.core.resumption import GroupPosition, StoredProgress
 from inferometer.jobs import process_chunk
-from inferometer.jobs.process_chunk import ProcessChunk, SinkPolicy
+from inferometer.jobs.process_chunk import ProcessChunk
+from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.names import REQUESTS_TOPIC
 from inferometer.prices import load_book
 from inferometer.runtime.worker import now
+from inferometer.testing.leases import CertainLease
 from tests.benchmarks.feeder import PARTITIONS, Shape, make_values
 from tests.benchmarks.measuring import cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from multiprocessing.connection import Connection
 
     from inferometer.ports import ChunkStore
@@ -75,6 +79,16 @@ class NullStore:
 
     def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
         """Take rows."""
+
+    def progress(self, source: StreamPartition) -> StoredProgress:
+        """Know of nothing stored."""
+        return StoredProgress(None, None)
+
+    def spans_before_resize(
+        self, source: StreamPartition, *, partition_count: int, since: datetime
+    ) -> tuple[PartitionSpan, ...]:
+        """Know of no other partition."""
+        return ()
 
     def find_events(
         self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
@@ -162,11 +176,11 @@ def _records(shape: Shape, chunks: int, events_a_chunk: int) -> list[RecordColum
 def _run_all(store: ChunkStore, records: list[RecordColumns]) -> list[float]:
     source = StreamPartition(REQUESTS_TOPIC, 0, "benchmark")
     job = ProcessChunk(store=store, book=load_book(), policy=SinkPolicy(), clock=now)
-    job.assigned(source, 0)
+    job.assigned(source, GroupPosition(0, None, earliest=0), partition_count=1)
     seconds = []
     for part in records:
         start = cpu_s()
-        outcome = job.run(Chunk(source, job.plan(source, part), part))
+        outcome = job.run(Chunk(source, job.plan(source, part), part), CertainLease())
         seconds.append(cpu_s() - start)
         if outcome.stored != len(part):
             raise RuntimeError(f"{outcome.stored} of {len(part)} events were stored: {outcome}")

@@ -18,7 +18,8 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
-from inferometer.jobs.process_chunk import ProcessChunk, SinkPolicy
+from inferometer.jobs.process_chunk import ProcessChunk
+from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.kafka.chunk_buffer import ChunkBuffer
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.kafka.worker import SinkWorker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +13,9 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
-from inferometer.core.chunks import StreamPartition
+from inferometer.core.chunks import ChunkOutcome, Intent, PartitionSpan, StreamPartition
+from inferometer.core.resumption import StoredProgress
+from inferometer.core.state_rows import intent_table, ledger_table
 from inferometer.testing.stores import MemoryChunkStore
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ def stored(request: pytest.FixtureRequest) -> Stored:
         return memory, lambda table: sum(block.num_rows for block in memory.blocks(table))
     connection: StoreConnection = request.getfixturevalue("connection")
     client = connection.client()
-    for table in ("requests", "dead_letters"):
+    for table in ("requests", "dead_letters", "chunk_ledger", "chunk_intents"):
         client.command(f"TRUNCATE TABLE {table}")
     return (
         ClickHouseChunkStore(connection),
@@ -163,3 +166,63 @@ def test_threads_insert_at_the_same_time(stored: Stored) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(insert, range(8)))
     assert count("requests") == 8
+
+
+def intent(first: int, last: int, *, decided_at_us: int = ALIVE_US) -> Intent:
+    return Intent(
+        first_offset=first,
+        last_offset=last,
+        decided_at_us=decided_at_us,
+        dedupe_floor=0,
+        price_version="p",
+        cubes_version="1",
+        partition_count=4,
+    )
+
+
+def close(store: ChunkStore, chunk: Intent, *, source: StreamPartition = SOURCE) -> None:
+    outcome = ChunkOutcome(1, 1, 1, 0, 0, 0, ALIVE_US)
+    rows = ledger_table(outcome, chunk, source)
+    store.insert(table="chunk_ledger", rows=rows, token=f"{source}/{chunk.first_offset}")
+
+
+def begin(store: ChunkStore, chunk: Intent, *, source: StreamPartition = SOURCE) -> None:
+    rows = intent_table(chunk, source)
+    store.insert(table="chunk_intents", rows=rows, token=f"{source}/{chunk.first_offset}")
+
+
+def test_a_partition_without_a_chunk_has_no_progress(stored: Stored) -> None:
+    store, _ = stored
+    close(store, intent(0, 9), source=StreamPartition("inference.requests", 3, "run-2"))
+    assert store.progress(SOURCE) == StoredProgress(None, None)
+
+
+def test_progress_is_the_end_of_the_ledger_and_the_open_intent(stored: Stored) -> None:
+    store, _ = stored
+    begin(store, intent(0, 9))
+    assert store.progress(SOURCE) == StoredProgress(None, intent(0, 9))
+    close(store, intent(0, 9))
+    assert store.progress(SOURCE) == StoredProgress(10, None)
+    begin(store, intent(10, 14))
+    begin(store, intent(20, 24), source=StreamPartition("inference.requests", 4, "run-1"))
+    assert store.progress(SOURCE) == StoredProgress(10, intent(10, 14))
+    close(store, intent(10, 14))
+    assert store.progress(SOURCE) == StoredProgress(15, None)
+
+
+def test_spans_of_other_partitions_are_given_once_their_number_has_changed(stored: Stored) -> None:
+    store, _ = stored
+    others = [StreamPartition("inference.requests", number, "run-1") for number in (0, 1)]
+    for other in others:
+        close(store, intent(5, 9), source=other)
+        close(store, intent(10, 14 + other.partition), source=other)
+    early = intent(0, 4, decided_at_us=ALIVE_US - 3_600_000_000)
+    close(store, early, source=others[0])
+    since = datetime.fromtimestamp(ALIVE_US / 1e6, UTC) - timedelta(minutes=10)
+    assert store.spans_before_resize(SOURCE, partition_count=4, since=since) == ()
+    assert store.spans_before_resize(SOURCE, partition_count=6, since=since) == (
+        PartitionSpan(0, 5, 15),
+        PartitionSpan(1, 5, 16),
+    )
+    later = since + timedelta(hours=1)
+    assert store.spans_before_resize(SOURCE, partition_count=6, since=later) == ()

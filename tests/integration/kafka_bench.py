@@ -13,6 +13,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from inferometer.core.chunks import GroupMetadata, Intent
 from inferometer.kafka.embedded import EmbeddedBroker
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.kafka.worker import SinkWorker
@@ -104,13 +105,13 @@ def produce(broker: EmbeddedBroker, records: Iterable[Record], **options: Any) -
     assert producer.flush(WAIT_S) == 0
 
 
-def committed(broker: EmbeddedBroker) -> dict[int, tuple[int, str]]:
-    """Return offset and metadata of each partition that has them.
+def committed(broker: EmbeddedBroker) -> dict[int, tuple[int, Intent | None]]:
+    """Return offset and open intent of each partition that has them.
 
     By aiokafka: confluent-kafka returns metadata with what happens to follow it in memory.
     """
 
-    async def ask() -> dict[int, tuple[int, str]]:
+    async def ask() -> dict[int, tuple[int, Intent | None]]:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap_servers)
         await admin.start()
         try:
@@ -120,12 +121,17 @@ def committed(broker: EmbeddedBroker) -> dict[int, tuple[int, str]]:
         finally:
             await admin.close()
         return {
-            key.partition: (place.offset, place.metadata)
+            key.partition: (place.offset, _intent(place.metadata))
             for key, place in found.items()
             if place.offset >= 0
         }
 
     return asyncio.run(ask())
+
+
+def _intent(metadata: str) -> Intent | None:
+    kept = GroupMetadata.from_text(metadata)
+    return kept.intent if kept is not None else None
 
 
 def commit(broker: EmbeddedBroker, partition: int, offset: int, metadata: str) -> None:

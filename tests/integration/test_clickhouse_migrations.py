@@ -77,7 +77,11 @@ def test_retention_follows_the_settings_and_is_changed_only_once(tmp_path: Path)
     lines: list[str] = []
     with StoreConnection(kept) as connection:
         migrate(connection, report=lines.append)
-        assert lines[-2:] == ["requests now keeps 3 days", "chunk_ledger now keeps 5 days"]
+        assert lines[-3:] == [
+            "requests now keeps 3 days",
+            "chunk_ledger now keeps 5 days",
+            "chunk_intents now keeps 5 days",
+        ]
         lines.clear()
         migrate(connection, report=lines.append)
         assert lines == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inferometer.names import REQUESTS_TABLE
+from inferometer.names import INTENTS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from inferometer.core.chunks import StreamPartition
 
 _IN_OFFSETS = """kafka_topic = {topic:String}
@@ -15,6 +17,71 @@ _IN_OFFSETS = """kafka_topic = {topic:String}
   AND kafka_partition = {partition:UInt32}
   AND kafka_offset >= {floor:UInt64}
   AND kafka_offset < {before:UInt64}"""
+
+
+_OF_PARTITION = """kafka_topic = {topic:String}
+  AND stream_id = {stream_id:String}
+  AND kafka_partition = {partition:UInt32}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a partition has come: one row of (chunks, next offset, open intents)."""
+
+    source: StreamPartition
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""WITH
+  (SELECT (count(), max(last_offset) + 1) FROM {LEDGER_TABLE} WHERE {_OF_PARTITION}) AS closed
+SELECT closed.1, closed.2, argMin(intent, (first_offset, -toUnixTimestamp64Micro(decided_at)))
+FROM {INTENTS_TABLE}
+WHERE {_OF_PARTITION}
+  AND (closed.1 = 0 OR first_offset >= closed.2)"""  # noqa: S608 - constants
+        return text, {
+            "topic": self.source.topic,
+            "stream_id": self.source.stream_id,
+            "partition": self.source.partition,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SpansBeforeResize:
+    """Offsets that other partitions stored since an instant: (partition, floor, before) rows.
+
+    No row where every chunk since then was cut under the present number of partitions.
+    """
+
+    source: StreamPartition
+    partition_count: int
+    since: datetime
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""SELECT kafka_partition, min(first_offset), max(last_offset) + 1
+FROM {LEDGER_TABLE}
+WHERE kafka_topic = {{topic:String}}
+  AND stream_id = {{stream_id:String}}
+  AND kafka_partition != {{partition:UInt32}}
+  AND decided_at >= {{since:DateTime64(6)}}
+  AND partition_count != 0
+  AND (
+    SELECT max(partition_count != {{partition_count:UInt32}})
+    FROM {LEDGER_TABLE}
+    WHERE kafka_topic = {{topic:String}}
+      AND stream_id = {{stream_id:String}}
+      AND decided_at >= {{since:DateTime64(6)}}
+      AND partition_count != 0
+  ) = 1
+GROUP BY kafka_partition
+ORDER BY kafka_partition"""  # noqa: S608 - constants
+        return text, {
+            "topic": self.source.topic,
+            "stream_id": self.source.stream_id,
+            "partition": self.source.partition,
+            "partition_count": self.partition_count,
+            "since": self.since,
+        }
 
 
 @dataclass(frozen=True, slots=True)

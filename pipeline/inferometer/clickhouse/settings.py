@@ -45,6 +45,7 @@ class Retention:
             "usage_1h_rows": self.rollup_1h_days,
             "dead_letters": self.dead_letters_days,
             "chunk_ledger": self.ledger_days,
+            "chunk_intents": self.ledger_days,
             "watermarks": self.watermarks_days,
         }
 

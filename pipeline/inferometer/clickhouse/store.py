@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from inferometer.clickhouse.queries import EventIds, KnownEvents, OffsetSpan
+from inferometer.clickhouse.queries import (
+    EventIds,
+    KnownEvents,
+    OffsetSpan,
+    Progress,
+    SpansBeforeResize,
+)
 from inferometer.clickhouse.refusals import store_errors
+from inferometer.core.chunks import Intent, PartitionSpan
+from inferometer.core.resumption import StoredProgress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from inferometer.clickhouse.connect import StoreConnection
     from inferometer.core.chunks import StreamPartition
@@ -60,6 +69,28 @@ class ClickHouseChunkStore:
                 settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
                 fmt="ArrowStream",
             )
+
+    def progress(self, source: StreamPartition) -> StoredProgress:
+        """Return how far a partition has come; see `ChunkStore.progress`."""
+        text, parameters = Progress(source).sql()
+        # On a cluster any replica answers, and this must see what another one has acknowledged.
+        settings = {"select_sequential_consistency": 1}
+        with store_errors(self._place):
+            rows = self._connection.reader().query(text, parameters, settings=settings).result_rows
+        ((chunks, next_offset, intent),) = rows
+        return StoredProgress(
+            next_offset=int(next_offset) if chunks else None,
+            open_intent=Intent.from_json(intent) if intent else None,
+        )
+
+    def spans_before_resize(
+        self, source: StreamPartition, *, partition_count: int, since: datetime
+    ) -> tuple[PartitionSpan, ...]:
+        """Return what others stored before a resize; see `ChunkStore.spans_before_resize`."""
+        text, parameters = SpansBeforeResize(source, partition_count, since).sql()
+        with store_errors(self._place):
+            rows = self._connection.reader().query(text, parameters).result_rows
+        return tuple(PartitionSpan(*map(int, row)) for row in rows)
 
     def find_events(
         self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int

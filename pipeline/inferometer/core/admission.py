@@ -20,6 +20,8 @@ from inferometer.core.records import ContentType
 from inferometer.names import ARROW_CONTENT_TYPE, JSON_CONTENT_TYPE, NDJSON_CONTENT_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from inferometer.core.door import DoorPolicy
@@ -50,10 +52,19 @@ class Admission:
     unknown_fields: int
 
 
-def admit(records: RecordColumns, policy: DoorPolicy) -> Admission:
-    """Decode records and hold each against the rules of the door."""
-    rows = decode_spans(records.buffer, records.starts, records.lengths)
-    refusals = _unreadable(records)
+def admit(
+    records: RecordColumns, policy: DoorPolicy, poison: Mapping[int, Refusal] | None = None
+) -> Admission:
+    """Decode records and hold each against the rules of the door.
+
+    Records of `poison`, by their row, are not touched: their refusal is given.
+    """
+    refusals = {**_unreadable(records), **(poison or {})}
+    lengths = records.lengths
+    if poison:
+        lengths = lengths.copy()
+        lengths[list(poison)] = 0
+    rows = decode_spans(records.buffer, records.starts, lengths)
     accepted = (rows.status == OK) & np.isin(records.content_types, _READ)
     accepted &= ~violations(rows, policy)
     unsure = np.flatnonzero(~accepted)

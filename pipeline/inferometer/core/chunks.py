@@ -16,7 +16,7 @@ from inferometer.errors import StateError
 if TYPE_CHECKING:
     from inferometer.core.records import RecordColumns
 
-INTENT_FORMAT = 1
+METADATA_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,17 @@ class StreamPartition:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionSpan:
+    """Offsets [floor, before) of another partition."""
+
+    partition: int
+    floor: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
-    """What was decided about a chunk before its first write; kept as the group's offset metadata."""
+    """What was decided about a chunk before its first write."""
 
     first_offset: int
     last_offset: int
@@ -45,32 +54,76 @@ class Intent:
     price_version: str
     cubes_version: str
     schema_version: int = 1
+    partition_count: int = 0
+    """Partitions of the topic when the chunk was cut; 0 where nobody knows."""
+    elsewhere: tuple[PartitionSpan, ...] = ()
+    """Where else duplicates are looked for: keys move to other partitions when their number changes."""
 
-    def to_metadata(self) -> str:
-        """Return the text that is committed beside the offset."""
-        return orjson.dumps({"format": INTENT_FORMAT, **asdict(self)}).decode()
+    def to_json(self) -> str:
+        """Return the text that `from_json` reads."""
+        return orjson.dumps(asdict(self)).decode()
 
     @classmethod
-    def from_metadata(cls, metadata: str) -> Self | None:
-        """Read committed text; None where no chunk is open.
+    def from_json(cls, text: str) -> Self:
+        """Read `to_json`. Raises StateError for an intent that another version wrote."""
+        try:
+            return cls.from_fields(orjson.loads(text))
+        except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
+            raise _unreadable(error) from error
 
-        Raises StateError for an intent that another version wrote.
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        spans = tuple(PartitionSpan(**span) for span in fields.pop("elsewhere", ()))
+        return cls(**fields, elsewhere=spans)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMetadata:
+    """What the consumer group keeps beside a committed offset."""
+
+    stream_id: str
+    """Incarnation of the topic that the offset belongs to."""
+    intent: Intent | None = None
+    """The chunk that begins at the offset, when one is open."""
+
+    def to_text(self) -> str:
+        """Return the text that is committed."""
+        fields = {
+            "format": METADATA_FORMAT,
+            "stream_id": self.stream_id,
+            "intent": None if self.intent is None else asdict(self.intent),
+        }
+        return orjson.dumps(fields).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Self | None:
+        """Read committed text; None where an offset was set by hand, which leaves none.
+
+        Raises StateError for what another version wrote.
         """
-        if not metadata:
+        if not text:
             return None
         try:
-            fields: dict[str, Any] = orjson.loads(metadata)
-            written_format = fields.pop("format")
-            if written_format == INTENT_FORMAT:
-                return cls(**fields)
+            fields: dict[str, Any] = orjson.loads(text)
+            written_format = fields["format"]
+            if written_format == METADATA_FORMAT:
+                intent = fields["intent"]
+                return cls(
+                    stream_id=fields["stream_id"],
+                    intent=None if intent is None else Intent.from_fields(intent),
+                )
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise StateError(
-                f"the committed intent cannot be read ({error}); drain with the version that wrote it"
-            ) from error
+            raise _unreadable(error) from error
         raise StateError(
-            f"the committed intent has format {written_format}, this version writes {INTENT_FORMAT}; "
-            "drain with the version that wrote it, then upgrade"
+            f"the group's offset carries format {written_format}, this version writes "
+            f"{METADATA_FORMAT}; drain with the version that wrote it, then upgrade"
         )
+
+
+def _unreadable(error: Exception) -> StateError:
+    return StateError(
+        f"a committed intent cannot be read ({error}); drain with the version that wrote it"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +154,7 @@ class ChunkOutcome:
     unknown_fields: int
     watermark_us: int
     """Lower bound, in event time, of what this partition may still bring."""
+    dead_by_reason: tuple[tuple[str, int], ...] = ()
+    """Sorted by reason; the counts sum to `dead`."""
+    days: int = 0
+    """Days (UTC) of event time that the stored rows lie in."""

@@ -38,6 +38,8 @@ class Reason(enum.StrEnum):
     """ts_end lies further ahead than the tolerance."""
     UNDECODABLE = "undecodable"
     """The model accepts the event, the column decoder does not: a defect of this version."""
+    FAILED = "failed"
+    """Computing the event's rows failed: a defect of this version."""
 
 
 @dataclass(frozen=True, slots=True)

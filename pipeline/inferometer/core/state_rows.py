@@ -57,6 +57,8 @@ def ledger_table(outcome: ChunkOutcome, intent: Intent, source: StreamPartition)
         "dead": outcome.dead,
         "duplicates": outcome.duplicates,
         "unknown_fields": outcome.unknown_fields,
+        "partition_count": intent.partition_count,
+        "days": outcome.days,
     }
     return pa.table(
         {
@@ -66,6 +68,19 @@ def ledger_table(outcome: ChunkOutcome, intent: Intent, source: StreamPartition)
             "price_version": pa.array([intent.price_version]),
             "cubes_version": pa.array([intent.cubes_version]),
             "watermark": pa.array([outcome.watermark_us], _INSTANT_US),
+        }
+    )
+
+
+def intent_table(intent: Intent, source: StreamPartition) -> pa.Table:
+    """Return the one row that says what a chunk was begun with."""
+    return pa.table(
+        {
+            **_place(source, 1),
+            "first_offset": pa.array([intent.first_offset], pa.int64()),
+            "last_offset": pa.array([intent.last_offset], pa.int64()),
+            "decided_at": pa.array([intent.decided_at_us], _INSTANT_US),
+            "intent": pa.array([intent.to_json()]),
         }
     )
 

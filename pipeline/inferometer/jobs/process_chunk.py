@@ -6,8 +6,9 @@ number of times: every insert carries a token that is derived from the chunk alo
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+import logging
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,54 +20,54 @@ from inferometer.core.admission import Admission, admit
 from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
 from inferometer.core.cubes import CUBES, CUBES_VERSION, Cube, rows_table
 from inferometer.core.door import DoorPolicy, complete
-from inferometer.core.duplicates import Horizon, hash_texts, repeated_in_chunk
 from inferometer.core.log_rows import log_table
 from inferometer.core.price_columns import price_columns
+from inferometer.core.reasons import Reason, Refusal
+from inferometer.core.resumption import GroupPosition, Resumption, resume
 from inferometer.core.rollups import Measured, aggregate, coarsen, measure, to_arrow
-from inferometer.core.state_rows import dead_letter_table, ledger_table, watermark_table
+from inferometer.core.state_rows import (
+    dead_letter_table,
+    intent_table,
+    ledger_table,
+    watermark_table,
+)
 from inferometer.core.watermarks import WatermarkPolicy, WatermarkState
-from inferometer.errors import StateError
+from inferometer.errors import PipelineError, StateError
+from inferometer.jobs.seen_events import SeenEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from inferometer.core.columns import EventColumns
     from inferometer.core.price_book import PriceBook
     from inferometer.core.records import RecordColumns
-    from inferometer.ports import ChunkStore
+    from inferometer.jobs.sink_policy import SinkPolicy
+    from inferometer.ports import ChunkStore, Lease
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _US_PER_MS = 1000
+DAY_US = 86_400_000_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SinkPolicy:
-    """How the sink judges time and remembers events."""
+class _Computed:
+    """What a chunk yields: tables in the order of their inserts, hashes of the stored events."""
 
-    retention: timedelta = timedelta(days=14)
-    future_tolerance: timedelta = timedelta(minutes=5)
-    watermark_bound: timedelta = timedelta(seconds=10)
-    idle_step: timedelta = timedelta(seconds=5)
-    """An idle partition's watermark is stored when it has risen by this much, to spare inserts."""
-    dedupe_horizon: timedelta = timedelta(minutes=10)
-    dedupe_max_events: int = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    first_offset: int
-    append_ms: int
+    tables: dict[str, pa.Table]
+    hashes: NDArray[np.uint64]
+    outcome: ChunkOutcome
 
 
 @dataclass(slots=True)
 class _Partition:
     """What the sink keeps of a partition between chunks; all of it can be rebuilt from the log."""
 
-    horizon: Horizon
-    remembered: deque[_Remembered]
+    seen: SeenEvents
     watermark: WatermarkState = field(default_factory=WatermarkState)
     stored_watermark_us: int = 0
 
@@ -94,17 +95,15 @@ class ProcessChunk:
         self._watermarks = WatermarkPolicy(bound_us=policy.watermark_bound // _MICROSECOND)
         self._partitions: dict[StreamPartition, _Partition] = {}
 
-    def assigned(self, source: StreamPartition, next_offset: int) -> None:
-        """Fill the deduplication horizon from the log as of `next_offset`."""
-        floor = max(0, next_offset - self._policy.dedupe_max_events)
-        horizon = Horizon()
-        if next_offset > floor:
-            stored = self._store.recent_event_ids(source=source, floor=floor, before=next_offset)
-            for part in stored.chunks:
-                horizon.add(hash_texts(part), next_offset - 1)
-        # Their append times are not in the log: they count as appended now, and so stay longer.
-        now_ms = self._now_us() // _US_PER_MS
-        self._partitions[source] = _Partition(horizon, deque([_Remembered(floor, now_ms)]))
+    def assigned(
+        self, source: StreamPartition, group: GroupPosition, partition_count: int
+    ) -> Resumption:
+        """Find where to go on, and fill the deduplication horizon from the log as of there."""
+        resumption = resume(group, self._store.progress(source))
+        seen = SeenEvents(self._store, self._policy, source, partition_count)
+        seen.recall(resumption, self._clock())
+        self._partitions[source] = _Partition(seen)
+        return resumption
 
     def revoked(self, source: StreamPartition) -> None:
         """Forget a partition that another worker has taken over."""
@@ -112,58 +111,85 @@ class ProcessChunk:
 
     def plan(self, source: StreamPartition, records: RecordColumns) -> Intent:
         """Pin all that the outcome of these records depends on."""
-        first, last = int(records.offsets[0]), int(records.offsets[-1])
-        floor = self._floor(self._partitions[source], first, int(records.append_times_ms[0]))
+        seen = self._partitions[source].seen
+        floor, elsewhere = seen.pin(int(records.offsets[0]), int(records.append_times_ms[0]))
         return Intent(
-            first_offset=first,
-            last_offset=last,
+            first_offset=int(records.offsets[0]),
+            last_offset=int(records.offsets[-1]),
             decided_at_us=self._now_us(),
             dedupe_floor=floor,
             price_version=self._book.version,
             cubes_version=CUBES_VERSION,
+            partition_count=seen.partition_count,
+            elsewhere=elsewhere,
         )
 
-    def _floor(self, partition: _Partition, first_offset: int, append_ms: int) -> int:
-        oldest_ms = append_ms - self._policy.dedupe_horizon // timedelta(milliseconds=1)
-        oldest_offset = first_offset - self._policy.dedupe_max_events
-        remembered = partition.remembered
-        remembered.append(_Remembered(first_offset, append_ms))
-        while len(remembered) > 1 and (
-            remembered[1].append_ms <= oldest_ms or remembered[1].first_offset <= oldest_offset
-        ):
-            remembered.popleft()
-        return max(0, remembered[0].first_offset, oldest_offset)
-
-    def run(self, chunk: Chunk) -> ChunkOutcome:
+    def run(self, chunk: Chunk, lease: Lease) -> ChunkOutcome:
         """Store everything that a chunk yields.
 
         1. Judge, deduplicate, price, aggregate: no effect yet.
-        2. Log rows. A crash after it: the replay repeats the insert under the same token.
-        3. Roll-up rows of each cube and resolution, then dead letters: as above.
-        4. The ledger row, last: where it stands, everything before it stands.
+        2. The intent. A crash after it: whoever goes on knows how far the chunk reaches.
+        3. Log rows. A crash after it: the replay repeats the insert under the same token.
+        4. Roll-up rows of each cube and resolution, then dead letters: as above.
+        5. The ledger row, last: where it stands, everything before it stands.
         The acknowledgement is the caller's, after this returns.
-        Raises StoreError; nothing is remembered of a chunk that failed.
+        Raises StoreError and LeaseError; nothing is remembered of a chunk that failed.
         """
         self._require_versions(chunk.intent)
+        computed = self._compute(chunk)
+        for table, rows in computed.tables.items():
+            lease.check()
+            self._store.insert(table=table, rows=rows, token=chunk.token(table))
+        partition, outcome = self._partitions[chunk.source], computed.outcome
+        partition.seen.add(computed.hashes, chunk.intent)
+        partition.watermark.raise_to(outcome.watermark_us)
+        partition.stored_watermark_us = max(partition.stored_watermark_us, outcome.watermark_us)
+        return outcome
+
+    def _compute(self, chunk: Chunk) -> _Computed:
+        """Compute what a chunk yields; a record that computation fails on becomes a dead letter."""
+        try:
+            return self._computed(chunk, {})
+        except (PipelineError, MemoryError):
+            raise
+        except Exception:
+            poison = self._poison(chunk)
+            if not poison:
+                raise
+            logger.exception(
+                "%d records of %s/%d failed in computation and are dead letters now; please report it",
+                len(poison), chunk.source.topic, chunk.source.partition,
+            )  # fmt: skip
+            return self._computed(chunk, poison)
+
+    def _poison(self, chunk: Chunk) -> dict[int, Refusal]:
+        """Return which records cannot be computed, each alone, and why."""
+        found: dict[int, Refusal] = {}
+        for row in range(len(chunk.records)):
+            alone = replace(chunk, records=chunk.records.slice(row, row + 1))
+            try:
+                admission = admit(alone.records, self._door(chunk.intent.decided_at_us))
+                kept = np.flatnonzero(admission.accepted)
+                events = admission.rows.select(kept, admission.offsets, admission.indexes)
+                self._tables(events, chunk.source)
+            except Exception as error:  # noqa: BLE001 - its reason is kept with the record
+                found[row] = Refusal(Reason.FAILED, f"{type(error).__name__}: {error}")
+        return found
+
+    def _computed(self, chunk: Chunk, poison: Mapping[int, Refusal]) -> _Computed:
         intent, source = chunk.intent, chunk.source
-        admission = admit(chunk.records, self._door(intent.decided_at_us))
-        hashes, kept, duplicates = self._without_duplicates(chunk, admission)
+        admission = admit(chunk.records, self._door(intent.decided_at_us), poison)
+        seen = self._partitions[source].seen
+        hashes, kept, duplicates = seen.without_duplicates(admission, intent)
         events = admission.rows.select(kept, admission.offsets, admission.indexes)
-        tables = self._tables(events, source)
+        tables = {names.INTENTS_TABLE: intent_table(intent, source), **self._tables(events, source)}
         if admission.dead_letters:
             tables[names.DEAD_LETTERS_TABLE] = dead_letter_table(
                 admission.dead_letters, source, intent.decided_at_us
             )
         outcome = self._outcome(chunk, admission, events, duplicates)
         tables[names.LEDGER_TABLE] = ledger_table(outcome, intent, source)
-        for table, rows in tables.items():
-            self._store.insert(table=table, rows=rows, token=chunk.token(table))
-        partition = self._partitions[source]
-        partition.horizon.evict(intent.dedupe_floor)
-        partition.horizon.add(hashes[kept], intent.last_offset)
-        partition.watermark.raise_to(outcome.watermark_us)
-        partition.stored_watermark_us = max(partition.stored_watermark_us, outcome.watermark_us)
-        return outcome
+        return _Computed(tables, hashes[kept], outcome)
 
     def idle(self, source: StreamPartition, broker_time_us: int) -> None:
         """Let the watermark of a partition with nothing left to read follow the broker's clock."""
@@ -181,7 +207,8 @@ class ProcessChunk:
 
     def final_before_us(self) -> int:
         """Return the event time up to which every assigned partition is stored as complete."""
-        return min((p.stored_watermark_us for p in self._partitions.values()), default=0)
+        # A copy: others ask from their threads.
+        return min((p.stored_watermark_us for p in tuple(self._partitions.values())), default=0)
 
     def _door(self, decided_at_us: int) -> DoorPolicy:
         return DoorPolicy(
@@ -189,28 +216,6 @@ class ProcessChunk:
             retention_us=self._policy.retention // _MICROSECOND,
             future_tolerance_us=self._policy.future_tolerance // _MICROSECOND,
         )
-
-    def _without_duplicates(
-        self, chunk: Chunk, admission: Admission
-    ) -> tuple[NDArray[np.uint64], NDArray[np.int64], int]:
-        """Return the hash of each row's event_id, the rows that stay, and how many did not."""
-        accepted = np.flatnonzero(admission.accepted)
-        ids = admission.rows.texts("event_id", accepted)
-        hashes = np.zeros(len(admission.accepted), dtype=np.uint64)
-        hashes[accepted] = hash_texts(ids)
-        repeated = repeated_in_chunk(hashes[accepted], ids)
-        candidates = self._partitions[chunk.source].horizon.seen(hashes[accepted]) & ~repeated
-        if candidates.any():
-            places = np.flatnonzero(candidates)
-            texts = ids.take(pa.array(places)).to_pylist()
-            known = self._store.find_events(
-                source=chunk.source,
-                event_ids=texts,
-                floor=chunk.intent.dedupe_floor,
-                before=chunk.intent.first_offset,
-            )
-            repeated[places] = [text in known for text in texts]
-        return hashes, accepted[~repeated], int(repeated.sum())
 
     def _tables(self, events: EventColumns, source: StreamPartition) -> dict[str, pa.Table]:
         if len(events) == 0:
@@ -234,6 +239,7 @@ class ProcessChunk:
                 append_us=int(chunk.records.append_times_ms.max()) * _US_PER_MS,
                 policy=self._watermarks,
             )
+        reasons = Counter(letter.refusal.reason.value for letter in admission.dead_letters)
         dead = len(admission.dead_letters)
         return ChunkOutcome(
             records=len(chunk.records),
@@ -243,6 +249,8 @@ class ProcessChunk:
             duplicates=duplicates,
             unknown_fields=admission.unknown_fields,
             watermark_us=watermark_us,
+            dead_by_reason=tuple(sorted(reasons.items())),
+            days=len(np.unique(events.numbers["ts_end"] // DAY_US)) if len(events) else 0,
         )
 
     def _require_versions(self, intent: Intent) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from inferometer.kafka.chunk_sink import ChunkSink
     from inferometer.kafka.settings import WorkerSettings
+    from inferometer.kafka.stream_identity import StreamIdentity
+    from inferometer.kafka.surroundings import Committer
     from inferometer.kafka.transport import BatchConsumer
 
 STREAM_BUFFER_FETCHES = 16
@@ -44,6 +46,7 @@ class SinkApp(faust.App):
     worker_settings: WorkerSettings
     clock: Callable[[], datetime]
     sink: ChunkSink
+    stream_identity: StreamIdentity
 
     @property
     def batch_consumer(self) -> BatchConsumer:
@@ -58,7 +61,12 @@ class SinkApp(faust.App):
 
 
 def build_app(
-    *, settings: WorkerSettings, sink: ChunkSink, clock: Callable[[], datetime]
+    *,
+    settings: WorkerSettings,
+    sink: ChunkSink,
+    stream: StreamIdentity,
+    clock: Callable[[], datetime],
+    decorate: Callable[[Committer], Committer] = lambda committer: committer,
 ) -> SinkApp:
     """Return the app, not started; its consumer is the sink's committer."""
     app = SinkApp(
@@ -79,6 +87,7 @@ def build_app(
     app.worker_settings = settings
     app.clock = clock
     app.sink = sink
+    app.stream_identity = stream
     topic = app.topic(
         settings.kafka.topic, value_serializer=_AsFetched(), acks=False, internal=False
     )
@@ -88,5 +97,5 @@ def build_app(
         async for fetched in fetches:
             sink.take(fetched)
 
-    sink.committer = app.batch_consumer
+    sink.committer = decorate(app.batch_consumer)
     return app

@@ -45,6 +45,8 @@ class ChunkBuffer:
     gapless: bool = False
     count: int = 0
     size_bytes: int = 0
+    oldest_append_ms: int | None = None
+    """When the first record that waits was appended; a field, because other threads read it."""
     _parts: deque[_Part] = field(default_factory=deque)
 
     def add(self, fetched: FetchedRecords, now_s: float) -> None:
@@ -62,6 +64,7 @@ class ChunkBuffer:
         if not len(records):
             return
         self._parts.append(_Part(records, now_s))
+        self._note_oldest()
         self.count += len(records)
         self.size_bytes += int(records.lengths.sum())
 
@@ -126,7 +129,12 @@ class ChunkBuffer:
         self.size_bytes -= int(records.lengths.sum())
         first_left = int(self._parts[0].records.offsets[0]) if self._parts else self.next_offset
         self.position = first_left
+        self._note_oldest()
         return records
+
+    def _note_oldest(self) -> None:
+        parts = self._parts
+        self.oldest_append_ms = int(parts[0].records.append_times_ms[0]) if parts else None
 
 
 def _own(part: RecordColumns, start: int, stop: int) -> RecordColumns:

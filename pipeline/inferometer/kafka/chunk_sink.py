@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 
-from inferometer.core.chunks import Intent, StreamPartition
+from inferometer.core.chunks import GroupMetadata, StreamPartition
+from inferometer.core.resumption import GroupPosition
 from inferometer.errors import BrokerError
 from inferometer.kafka.byte_budget import ByteBudget
-from inferometer.kafka.chunk_buffer import ChunkBuffer, CutPolicy
-from inferometer.kafka.partition_chunks import (
-    Committer,
-    PartitionChunks,
-    SinkCounters,
-    Surroundings,
-)
+from inferometer.kafka.chunk_buffer import CutPolicy
+from inferometer.kafka.observer import NoObserver, SinkObserver
+from inferometer.kafka.partition_chunks import PartitionChunks
+from inferometer.kafka.status import WorkerStatus
+from inferometer.kafka.surroundings import Committer, SinkCounters, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from inferometer.kafka.commits import Membership
+    from inferometer.kafka.commits import CommittedPosition, Membership
     from inferometer.kafka.fetched import FetchedRecords
     from inferometer.kafka.settings import WorkerSettings
     from inferometer.ports import ChunkProcessor
@@ -41,12 +40,15 @@ class ChunkSink:
         settings: WorkerSettings,
         processor: ChunkProcessor,
         stream_id: str,
+        counters: SinkCounters | None = None,
+        observer: SinkObserver | None = None,
         on_acknowledged: Callable[[str, int, int], None] = lambda _topic, _partition, _offset: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._processor = processor
         self._stream_id = stream_id
+        self._observer: SinkObserver = observer or NoObserver()
         self._on_acknowledged = on_acknowledged
         self._monotonic = monotonic
         self._cut = CutPolicy(
@@ -57,35 +59,41 @@ class ChunkSink:
         self._unfinished: dict[TopicPartition, set[asyncio.Future[Any]]] = {}
         self._budget = ByteBudget(settings.max_bytes_in_flight, self._partitions.values)
         self._stopping = False
+        self._is_member = False
         self.committer: Committer | None = None
         self.epoch = 0
         """Counts assignments; fetches of an earlier one are dropped."""
-        self.counters = SinkCounters()
+        self.counters = counters or SinkCounters()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Raises what makes it useless to go on."""
 
     # Assignment
 
-    async def assigned(
-        self, committed: Mapping[TopicPartition, tuple[int, str]], membership: Membership
-    ) -> dict[TopicPartition, int]:
-        """Take over partitions at their committed offsets; return where each is to be read from.
+    async def reassign(self) -> int:
+        """Give up what is held, before an assignment; return the epoch that it begins."""
+        await self.drain()
+        self.epoch += 1
+        return self.epoch
+
+    def assigned(
+        self, committed: Mapping[TopicPartition, CommittedPosition], membership: Membership
+    ) -> None:
+        """Take over partitions; each finds its place by itself and seeks there.
 
         Raises StateError for an intent of another version.
         """
-        await self.drain()
         if self._stopping:
-            return {}
+            return
         shared = self._surroundings()
         partitions = {
-            key: self._taken_over(key, offset, metadata, membership, shared)
-            for key, (offset, metadata) in committed.items()
+            key: self._taken_over(key, position, membership, shared)
+            for key, position in committed.items()
         }
-        self.epoch += 1
         self._partitions.update(partitions)
         for key, partition in partitions.items():
             partition.start(set(self._unfinished.get(key, ())))
-        return {key: offset for key, (offset, _metadata) in committed.items()}
+        self._is_member = True
+        self._observer.rebalance_ended(len(partitions))
 
     def _surroundings(self) -> Surroundings:
         if self.committer is None:
@@ -97,6 +105,8 @@ class ChunkSink:
             threads=self._threads,
             budget=self._budget,
             counters=self.counters,
+            cut=self._cut,
+            observer=self._observer,
             on_acknowledged=self._on_acknowledged,
             fail=self.fail,
             monotonic=self._monotonic,
@@ -105,22 +115,23 @@ class ChunkSink:
     def _taken_over(
         self,
         key: TopicPartition,
-        offset: int,
-        metadata: str,
+        position: CommittedPosition,
         membership: Membership,
         shared: Surroundings,
     ) -> PartitionChunks:
+        kept = GroupMetadata.from_text(position.metadata)
+        # Offsets of a topic that was made anew mean other records.
+        is_ours = kept is None or kept.stream_id == self._stream_id
         return PartitionChunks(
             key=key,
             source=StreamPartition(key.topic, key.partition, self._stream_id),
             membership=membership,
-            buffer=ChunkBuffer(
-                policy=self._cut,
-                position=offset,
-                next_offset=offset,
-                gapless=self._settings.gapless,
+            group=GroupPosition(
+                offset=position.offset if is_ours else None,
+                intent=kept.intent if kept is not None and is_ours else None,
+                earliest=position.earliest,
             ),
-            open_intent=Intent.from_metadata(metadata),
+            partition_count=position.partition_count,
             shared=shared,
         )
 
@@ -134,7 +145,21 @@ class ChunkSink:
         await self._give_up(self._settings.stop_s)
         self._threads.shutdown(wait=False)
 
+    def status(self) -> WorkerStatus:
+        """Return what is held now; from any thread."""
+        return WorkerStatus(
+            is_member=self._is_member,
+            has_failed=self.failure.done(),
+            bytes_in_flight=self._budget.bytes_in_flight,
+            bytes_in_flight_limit=self._settings.max_bytes_in_flight,
+            # A copy first: the loop changes it meanwhile.
+            partitions=tuple(held.status() for held in tuple(self._partitions.values())),
+        )
+
     async def _give_up(self, timeout_s: float) -> None:
+        if self._is_member:
+            self._is_member = False
+            self._observer.rebalance_began()
         partitions = list(self._partitions.values())
         self._partitions.clear()
         self._budget.reset()

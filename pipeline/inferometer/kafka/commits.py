@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,36 @@ class Membership:
     member_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class CommittedPosition:
+    """A partition as the group and its broker have it."""
+
+    offset: int | None
+    """None where the group has none, or none any more."""
+    metadata: str
+    earliest: int
+    """The first offset that the broker still holds."""
+    partition_count: int
+    """Partitions of the topic."""
+
+
+class Contacts:
+    """When the group last took us for the member that we believe to be; written by one thread."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Membership, float] | None = None
+
+    def note(self, membership: Membership, sent_at_s: float) -> None:
+        """Note that a request sent at an instant of the monotonic clock succeeded."""
+        if self._last is None or self._last[0] != membership or self._last[1] < sent_at_s:
+            self._last = (membership, sent_at_s)
+
+    def at(self, membership: Membership) -> float | None:
+        """Return the latest instant for a membership; from any thread."""
+        last = self._last
+        return last[1] if last is not None and last[0] == membership else None
+
+
 class FencedError(BrokerError):
     """The group has moved on without this member; what it had open belongs to another now."""
 
@@ -45,7 +76,12 @@ class FencedError(BrokerError):
 
 
 async def commit_offset(
-    coordinator: Any, membership: Membership, key: TopicPartition, offset: int, metadata: str
+    coordinator: Any,
+    membership: Membership,
+    key: TopicPartition,
+    offset: int,
+    metadata: str,
+    contacts: Contacts,
 ) -> None:
     """Commit one offset with its metadata; tries again while the coordinator is away.
 
@@ -60,6 +96,7 @@ async def commit_offset(
             OffsetCommitRequest.DEFAULT_RETENTION_TIME,
             [(key.topic, [(key.partition, offset, metadata)])],
         )
+        sent_at_s = time.monotonic()
         try:
             response = await coordinator._send_req(request)  # noqa: SLF001 - no public way to send
         except kafka_errors.KafkaError as error:
@@ -69,6 +106,7 @@ async def commit_offset(
             continue
         ((_topic, ((_partition, code),)),) = response.topics
         if code == 0:
+            contacts.note(membership, sent_at_s)
             return
         await _refused(coordinator, code, key)
 

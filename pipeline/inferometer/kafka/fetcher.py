@@ -17,6 +17,7 @@ from aiokafka.consumer.fetcher import Fetcher
 
 from inferometer.core.record_batches import read_record_set
 from inferometer.errors import BrokerError
+from inferometer.kafka.commits import Contacts, Membership
 from inferometer.kafka.fetched import FetchedRecords
 
 if TYPE_CHECKING:
@@ -238,10 +239,13 @@ class RecordSetConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has 
         super().__init__(**options)
         self._clock = clock
         self._fetcher: Any = None
+        self.contacts = Contacts()
+        """When the group last answered this member."""
 
     async def start(self) -> None:
         """Connect, then put our fetcher in the place of aiokafka's, which has not begun."""
         await super().start()
+        self._note_heartbeats()
         await self._fetcher.close()
         self._fetcher = RecordSetFetcher(
             self._client,
@@ -256,6 +260,21 @@ class RecordSetConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has 
             auto_offset_reset="none",
             isolation_level=self._isolation_level,
         )
+
+    def _note_heartbeats(self) -> None:
+        """Have each heartbeat that succeeds noted: aiokafka tells nobody."""
+        coordinator = self._coordinator
+        beat = coordinator._do_heartbeat  # noqa: SLF001
+
+        async def noted_beat() -> bool:
+            membership = Membership(coordinator.generation, coordinator.member_id)
+            sent_at_s = time.monotonic()
+            succeeded: bool = await beat()
+            if succeeded:
+                self.contacts.note(membership, sent_at_s)
+            return succeeded
+
+        coordinator._do_heartbeat = noted_beat  # noqa: SLF001
 
     async def stop(self) -> None:
         """Leave the group and disconnect.

@@ -1,12 +1,13 @@
 """The chunks of one partition, one after another: intent, processing, acknowledgement.
 
-One task repeats, in this order:
+One task finds where to go on, seeks there, and then repeats, in this order:
 
-1. Cut a chunk and plan its intent; or take the open intent that the group's metadata holds.
-2. Commit the chunk's first offset with the intent. This also acknowledges the chunk before it. A
+1. Cut a chunk and plan its intent; or take the intent that was left open.
+2. Confirm that the records are of the topic that they were fetched from, not of one made anew.
+3. Commit the chunk's first offset with the intent. This also acknowledges the chunk before it. A
    crash after it: the next owner finds the intent and runs the same chunk.
-3. Process the chunk; a store that is away is tried again for ever.
-4. Commit the next offset without an intent, unless the next chunk is already there.
+4. Process the chunk; a store that is away is tried again for ever.
+5. Commit the next offset without an intent, unless the next chunk is already there.
 
 A refused commit means that the partition belongs to another worker now: the chunk is dropped.
 """
@@ -16,83 +17,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
-from inferometer.errors import StoreError
+from inferometer.core.chunks import (
+    Chunk,
+    ChunkOutcome,
+    GroupMetadata,
+    Intent,
+    StreamPartition,
+)
+from inferometer.errors import BrokerError, LeaseError, StoreError
+from inferometer.kafka.chunk_buffer import ChunkBuffer
 from inferometer.kafka.commits import FencedError, Membership
+from inferometer.kafka.lease import PartitionLease
+from inferometer.kafka.observer import Step
+from inferometer.kafka.status import PartitionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import ThreadPoolExecutor
 
     from aiokafka import TopicPartition
 
     from inferometer.core.records import RecordColumns
-    from inferometer.kafka.byte_budget import ByteBudget
-    from inferometer.kafka.chunk_buffer import ChunkBuffer
+    from inferometer.core.resumption import GroupPosition, Resumption
     from inferometer.kafka.fetched import FetchedRecords
-    from inferometer.kafka.settings import WorkerSettings
-    from inferometer.ports import ChunkProcessor
+    from inferometer.kafka.surroundings import Surroundings
 
 T = TypeVar("T")
 
+LEASE_RETRY_S = 0.2
+MISSING_RECORDS_ALARM_S = 30.0
+
 logger = logging.getLogger(__name__)
-
-
-class Committer(Protocol):
-    """What the sink needs of the consumer."""
-
-    async def commit_position(
-        self, membership: Membership, key: TopicPartition, offset: int, metadata: str
-    ) -> None:
-        """Commit one offset with its metadata. Raises FencedError, BrokerError."""
-
-    def caught_up_at(self, key: TopicPartition, offset: int) -> int | None:
-        """Return when the broker last had nothing beyond an offset, microseconds."""
-
-
-@dataclass(slots=True)
-class SinkCounters:
-    """What the worker has done since it started."""
-
-    chunks: int = 0
-    records: int = 0
-    events: int = 0
-    stored: int = 0
-    dead: int = 0
-    duplicates: int = 0
-    unknown_fields: int = 0
-    retries: int = 0
-    replays: int = 0
-    fenced: int = 0
-
-    def add(self, outcome: ChunkOutcome) -> None:
-        """Count a chunk."""
-        self.chunks += 1
-        self.records += outcome.records
-        self.events += outcome.events
-        self.stored += outcome.stored
-        self.dead += outcome.dead
-        self.duplicates += outcome.duplicates
-        self.unknown_fields += outcome.unknown_fields
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all partitions of a worker share."""
-
-    settings: WorkerSettings
-    processor: ChunkProcessor
-    committer: Committer
-    threads: ThreadPoolExecutor
-    budget: ByteBudget
-    counters: SinkCounters
-    on_acknowledged: Callable[[str, int, int], None]
-    fail: Callable[[BaseException], None]
-    monotonic: Callable[[], float] = time.monotonic
 
 
 class _GivenUpError(Exception):
@@ -108,20 +64,38 @@ class PartitionChunks:
         key: TopicPartition,
         source: StreamPartition,
         membership: Membership,
-        buffer: ChunkBuffer,
-        open_intent: Intent | None,
+        group: GroupPosition,
+        partition_count: int,
         shared: Surroundings,
     ) -> None:
         self.key = key
         self.source = source
         self._membership = membership
-        self._buffer = buffer
-        self._open_intent = open_intent
+        self._group = group
+        self._partition_count = partition_count
         self._shared = shared
+        self._lease = PartitionLease(
+            last_contact=lambda: shared.committer.last_contact(membership),
+            lasts_s=shared.settings.lease_s,
+            monotonic=shared.monotonic,
+        )
+        # Empty until the task has found where to go on.
+        self._buffer = self._buffer_from(group.offset or 0)
+        self._open_intent: Intent | None = None
+        self._acknowledged = group.offset or 0
+        self._running: RecordColumns | None = None
         self._changed = asyncio.Event()
         self._given_up = asyncio.Event()
         self._task: asyncio.Future[None] | None = None
         self._work: asyncio.Future[Any] | None = None
+
+    def _buffer_from(self, offset: int) -> ChunkBuffer:
+        return ChunkBuffer(
+            policy=self._shared.cut,
+            position=offset,
+            next_offset=offset,
+            gapless=self._shared.settings.gapless,
+        )
 
     # What the sink tells it
 
@@ -145,7 +119,8 @@ class PartitionChunks:
         return {future for future in futures if future is not None and not future.done()}
 
     def cancel(self) -> None:
-        """Wait no longer; a call in a thread goes on until it ends by itself."""
+        """Wait no longer; a call in a thread ends before its next insert, or by itself."""
+        self._lease.end()
         if self._task is not None:
             self._task.cancel()
 
@@ -169,6 +144,19 @@ class PartitionChunks:
         intent = self._open_intent
         return intent is not None and self._buffer.next_offset <= intent.last_offset
 
+    def status(self) -> PartitionStatus:
+        """Return where it stands; from any thread."""
+        running = self._running
+        return PartitionStatus(
+            topic=self.key.topic,
+            partition=self.key.partition,
+            position=self._acknowledged,
+            next_offset=self._buffer.next_offset,
+            oldest_append_ms=self._buffer.oldest_append_ms
+            if running is None
+            else int(running.append_times_ms[0]),
+        )
+
     # The task
 
     async def _work_off(self, after: set[asyncio.Future[Any]]) -> None:
@@ -176,28 +164,74 @@ class PartitionChunks:
             if after:
                 await asyncio.wait(after)
             if not self._given_up.is_set():
-                position = self._buffer.position
-                await self._stored(self._shared.processor.assigned, self.source, position)
+                await self._find_place()
             while await self._has_chunk():
                 await self._one_chunk()
         except _GivenUpError:
-            logger.info("%s/%s is given up with its store away", self.key.topic, self.key.partition)
+            logger.info("given up before its chunk was stored", extra=self._where())
         except FencedError as error:
             self._shared.counters.fenced += 1
-            logger.warning("%s/%s: %s", self.key.topic, self.key.partition, error)
+            self._shared.observer.commit_fenced(self.source)
+            logger.warning("%s", error, extra=self._where())
         except Exception as error:  # noqa: BLE001 - told to whoever runs the worker
             self._shared.fail(error)
 
+    def _where(self, intent: Intent | None = None) -> dict[str, Any]:
+        """Return the fields that every log line of a partition carries."""
+        fields = {"topic": self.key.topic, "partition": self.key.partition}
+        if intent is None:
+            return fields
+        return {**fields, "first_offset": intent.first_offset, "last_offset": intent.last_offset}
+
+    async def _find_place(self) -> None:
+        """Go to where the group and the store say that this partition goes on."""
+        found: Resumption = await self._stored(
+            self._shared.processor.assigned, self.source, self._group, self._partition_count
+        )
+        if found.lost_records:
+            self._note_lost(found)
+        elif found.intent is not None:
+            logger.info("finishing a chunk that was left open", extra=self._where(found.intent))
+        elif self._group.offset not in {None, found.offset}:
+            logger.warning(
+                "the group stands at offset %s, the ledger of the store at %d, which counts",
+                self._group.offset, found.offset, extra=self._where(),
+            )  # fmt: skip
+        self._buffer = self._buffer_from(found.offset)
+        self._acknowledged = found.offset
+        self._open_intent = found.intent
+        await self._shared.committer.go_to(self._membership, self.key, found.offset)
+
+    def _note_lost(self, found: Resumption) -> None:
+        message = (
+            f"{found.lost_records} records before offset {found.offset} were dropped by the broker "
+            "before they were read (retention, or the limit of the embedded broker)"
+        )
+        if self._shared.settings.gapless:
+            raise BrokerError(message, retryable=False)
+        logger.error("%s; going on after them", message, extra=self._where())
+        self._shared.counters.lost += found.lost_records
+        self._shared.observer.records_lost(self.source, found.lost_records)
+
     async def _has_chunk(self) -> bool:
         """Wait for the next chunk; False once the partition is given up."""
+        began_s = alarm_s = self._shared.monotonic()
         while not self._given_up.is_set():
+            now_s = self._shared.monotonic()
             if self._is_ready():
+                self._shared.observer.step_took(Step.FETCH_WAIT, now_s - began_s)
                 return True
             self._changed.clear()
-            wait_s = self._buffer.ripens_in_s(self._shared.monotonic())
+            wait_s = self._buffer.ripens_in_s(now_s)
             if wait_s is None or self._open_intent is not None:
                 wait_s = self._shared.settings.idle_interval_s
                 await self._idle()
+            if self._open_intent is not None and now_s - alarm_s > MISSING_RECORDS_ALARM_S:
+                alarm_s = now_s
+                logger.error(
+                    "a half-written chunk waits for records that the broker does not give",
+                    extra=self._where(self._open_intent),
+                )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
         return False
@@ -212,29 +246,44 @@ class PartitionChunks:
     async def _one_chunk(self) -> None:
         """Process one chunk and acknowledge it, unless the partition is given up before."""
         begin = self._buffer.position
+        is_replay = self._open_intent is not None
         intent, records = self._next_chunk()
-        await self._commit(begin, intent.to_metadata())
+        self._running = records
+        # After the fetch: what was read before this answer is of the topic that the answer names.
+        await self._shared.committer.confirm_stream()
+        await self._commit(begin, intent)
         if self._given_up.is_set():
             return
         chunk = Chunk(self.source, intent, records)
-        self._shared.counters.add(await self._stored(self._shared.processor.run, chunk))
+        outcome = await self._stored(self._run, chunk)
+        self._shared.counters.add(outcome)
+        self._shared.counters.replays += is_replay
+        self._shared.observer.chunk_stored(self.source, outcome, is_replay=is_replay)
+        self._running = None
         if self._given_up.is_set():
-            await self._commit(self._buffer.position, "")
+            await self._commit(self._buffer.position, None)
             return
         self._shared.budget.give_back(len(records.buffer))
         if not self._is_ready():
-            await self._commit(self._buffer.position, "")
+            await self._commit(self._buffer.position, None)
+
+    def _run(self, chunk: Chunk) -> ChunkOutcome:
+        return self._shared.processor.run(chunk, self._lease)
 
     def _next_chunk(self) -> tuple[Intent, RecordColumns]:
         if self._open_intent is None:
             records = self._buffer.cut()
             return self._shared.processor.plan(self.source, records), records
         intent, self._open_intent = self._open_intent, None
-        self._shared.counters.replays += 1
         return intent, self._buffer.cut_through(intent.last_offset)
 
-    async def _commit(self, offset: int, metadata: str) -> None:
+    async def _commit(self, offset: int, intent: Intent | None) -> None:
+        began_s = self._shared.monotonic()
+        metadata = GroupMetadata(self.source.stream_id, intent).to_text()
         await self._shared.committer.commit_position(self._membership, self.key, offset, metadata)
+        step = Step.ACKNOWLEDGE if intent is None else Step.INTENT_COMMIT
+        self._shared.observer.step_took(step, self._shared.monotonic() - began_s)
+        self._acknowledged = offset
         self._shared.on_acknowledged(self.key.topic, self.key.partition, offset)
 
     async def _idle(self) -> None:
@@ -246,7 +295,9 @@ class PartitionChunks:
         except StoreError as error:
             if not error.retryable:
                 raise
-            logger.warning("the watermark of an idle partition waits: %s", error)
+            logger.warning(
+                "the watermark of an idle partition waits: %s", error, extra=self._where()
+            )
 
     # Calls in threads
 
@@ -254,18 +305,43 @@ class PartitionChunks:
         """Call until the store takes it. Raises _GivenUpError, StoreError and StateError."""
         settings = self._shared.settings
         backoff_s = settings.retry_backoff_s
-        while True:
-            try:
-                return await self._in_thread(call, *arguments)
-            except StoreError as error:
-                if not error.retryable:
-                    raise
-                logger.warning("the store is away, trying again in %.1f s: %s", backoff_s, error)
-            self._shared.counters.retries += 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._given_up.wait(), backoff_s)
-                raise _GivenUpError
-            backoff_s = min(backoff_s * 2, settings.retry_backoff_max_s)
+        is_away = False
+        try:
+            while True:
+                began_s = self._shared.monotonic()
+                try:
+                    result = await self._in_thread(call, *arguments)
+                except LeaseError as error:
+                    logger.warning("nothing is written for now: %s", error, extra=self._where())
+                    await self._pause(LEASE_RETRY_S)
+                except StoreError as error:
+                    if not error.retryable:
+                        raise
+                    is_away = True
+                    self._note_away(error, backoff_s)
+                    await self._pause(backoff_s)
+                    backoff_s = min(backoff_s * 2, settings.retry_backoff_max_s)
+                else:
+                    if call == self._run:
+                        took_s = self._shared.monotonic() - began_s
+                        self._shared.observer.step_took(Step.RUN, took_s)
+                    return result
+        finally:
+            if is_away:
+                self._shared.observer.store_back(self.source)
+
+    def _note_away(self, error: StoreError, backoff_s: float) -> None:
+        self._shared.counters.retries += 1
+        self._shared.observer.store_away(self.source, backoff_s)
+        logger.warning(
+            "the store is away, trying again in %.1f s: %s", backoff_s, error, extra=self._where()
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before another try. Raises _GivenUpError when the partition is given up meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._given_up.wait(), seconds)
+            raise _GivenUpError
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()

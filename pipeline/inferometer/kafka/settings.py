@@ -89,13 +89,19 @@ class WorkerSettings:
     """A hole in the offsets is lost data: true on a broker that forgets and has no transactions."""
     idle_interval_s: float = 1.0
     retry_backoff_s: float = 0.2
-    retry_backoff_max_s: float = 10.0
+    retry_backoff_max_s: float = 2.0
+    """A store that is back is found again within this time."""
     drain_s: float = 2.0
     """How long a rebalance waits for running chunks; the generation is still valid then."""
     stop_s: float = 30.0
     """How long a stop waits for running chunks."""
     session_timeout_s: float = 10.0
     heartbeat_interval_s: float = 1.0
+
+    @property
+    def lease_s(self) -> float:
+        """How long after its last contact with the group a worker may still write."""
+        return self.session_timeout_s - self.heartbeat_interval_s
 
     def problems(self) -> list[str]:
         """Return what cannot work, the broker's settings among it."""

@@ -69,34 +69,65 @@ def make_topics(
 
 def describe_topic(kafka: KafkaSettings, name: str) -> TopicState:
     """Return a topic's partitions and id. Raises BrokerError where there is none."""
-    from confluent_kafka import KafkaException, TopicCollection
-
-    # Kept until the answer is there: a client that nobody holds takes its requests with it.
-    admin = _admin(kafka)
-    try:
-        found = admin.describe_topics(TopicCollection([name]))[name].result(ANSWER_TIMEOUT_S)
-    except KafkaException as error:
-        raise BrokerError(
-            f"topic {name} at {kafka.bootstrap_servers}: {error.args[0].str()}; "
-            "`inferometer topics` makes it",
-            retryable=False,
-        ) from error
-    return TopicState(name, len(found.partitions), str(found.topic_id or ""))
+    return TopicReader(kafka).describe(name)
 
 
-def topic_id(kafka: KafkaSettings) -> str:
-    """Return what tells this incarnation of the requests topic from any other.
+class TopicReader:
+    """Asks a broker about topics over one connection; from any thread."""
 
-    Raises BrokerError where the topic is missing or the broker has no topic ids.
-    """
-    found = describe_topic(kafka, kafka.topic).topic_id
-    if not found or not found.strip("A="):
-        raise BrokerError(
-            f"the broker at {kafka.bootstrap_servers} has no topic ids, so a topic made anew could "
-            "not be told from the old one; use Apache Kafka 3.1 or newer",
-            retryable=False,
-        )
-    return found
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        # Kept: a client that nobody holds takes its requests with it.
+        self._admin = _admin(kafka)
+
+    def describe(self, name: str) -> TopicState:
+        """Return a topic's partitions and id.
+
+        Raises BrokerError; a retryable one where the broker is away.
+        """
+        from confluent_kafka import KafkaError, KafkaException, TopicCollection
+
+        try:
+            found = self._admin.describe_topics(
+                TopicCollection([name]), request_timeout=ANSWER_TIMEOUT_S
+            )[name].result(ANSWER_TIMEOUT_S + 1)
+        except (KafkaException, TimeoutError) as error:
+            reason = error.args[0] if isinstance(error, KafkaException) else None
+            is_missing = reason is not None and reason.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            raise BrokerError(
+                f"topic {name} at {self._kafka.bootstrap_servers}: "
+                f"{reason.str() if reason is not None else 'no answer'}"
+                + ("; `inferometer topics` makes it" if is_missing else ""),
+                retryable=not is_missing and not _is_refusal(reason),
+            ) from error
+        return TopicState(name, len(found.partitions), str(found.topic_id or ""))
+
+    def topic_id(self, name: str) -> str:
+        """Return what tells this incarnation of a topic from any other.
+
+        Raises BrokerError where the topic is missing or the broker has no topic ids.
+        """
+        found = self.describe(name).topic_id
+        if not found or not found.strip("A="):
+            raise BrokerError(
+                f"the broker at {self._kafka.bootstrap_servers} has no topic ids, so a topic made "
+                "anew could not be told from the old one; use Apache Kafka 3.1 or newer",
+                retryable=False,
+            )
+        return found
+
+
+def _is_refusal(reason: Any) -> bool:
+    """Whether another try is no use: who we are, or what we may do."""
+    from confluent_kafka import KafkaError
+
+    return reason is not None and reason.code() in {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - how the library names its own codes
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError._SSL,  # noqa: SLF001
+    }
 
 
 def _admin(kafka: KafkaSettings) -> Any:

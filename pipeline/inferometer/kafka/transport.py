@@ -28,11 +28,11 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from inferometer.errors import BrokerError, PipelineError
-from inferometer.kafka.commits import Membership, commit_offset
+from inferometer.kafka.commits import CommittedPosition, Membership, commit_offset
 from inferometer.kafka.fetcher import RecordSetConsumer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Coroutine, Iterable
 
     from inferometer.kafka.app import SinkApp
     from inferometer.kafka.fetched import FetchedRecords
@@ -42,7 +42,6 @@ FETCH_TIMEOUT_S = 1.0
 SEEK_TIMEOUT_S = 60.0
 CHECK_TIMEOUT_S = 5.0
 NO_PARTITIONS_PAUSE_S = 0.05
-NO_METADATA = ""
 REFUSALS = (
     GroupAuthorizationFailedError,
     InconsistentGroupProtocolError,
@@ -165,7 +164,7 @@ class BatchConsumer(driver.Consumer):
     # What replaces it
 
     async def perform_seek(self) -> None:
-        """Read committed offsets and intents of a new assignment, and go there.
+        """Read the group's offsets for a new assignment; the sink finds its place from them.
 
         What fails here is told to the sink: Faust would go on without positions.
         """
@@ -175,47 +174,67 @@ class BatchConsumer(driver.Consumer):
         sink = self.app.sink
         try:
             async with asyncio.timeout(SEEK_TIMEOUT_S):
+                epoch = await sink.reassign()
+                await self._thread.on_own_loop(self._begin(epoch))
                 committed = await self._thread.on_own_loop(self._committed(assignment))
-                offsets = await sink.assigned(committed, assignment.membership)
-                await self._thread.on_own_loop(self._seek_all(assignment, offsets, sink.epoch))
+                sink.assigned(committed, assignment.membership)
         except PipelineError as error:
             sink.fail(error)
         except (KafkaError, TimeoutError) as error:
             sink.fail(BrokerError(f"committed offsets cannot be read: {error!r}", retryable=True))
 
-    async def _committed(self, assignment: Assignment) -> dict[TopicPartition, tuple[int, str]]:
+    async def _begin(self, epoch: int) -> None:
+        self._thread.records.fetcher.begin(epoch)
+
+    async def _committed(self, assignment: Assignment) -> dict[TopicPartition, CommittedPosition]:
         consumer = self._thread.records
         keys = sorted(assignment.keys)
+        if not keys:
+            return {}
         committed = await consumer.coordinator.fetch_committed_offsets(keys)
-        unknown = [key for key in keys if key not in committed or committed[key].offset < 0]
-        earliest = await consumer.beginning_offsets(unknown) if unknown else {}
-        return {
-            key: (earliest[key], NO_METADATA)
-            if key in earliest
-            # librdkafka, with which people move offsets by hand, sends its closing zero along.
-            else (committed[key].offset, (committed[key].metadata or NO_METADATA).rstrip("\0"))
-            for key in keys
-        }
+        earliest = await consumer.beginning_offsets(keys)
+        counts = {key.topic: len(consumer.partitions_for_topic(key.topic) or ()) for key in keys}
+        positions = {}
+        for key in keys:
+            found = committed.get(key)
+            is_known = found is not None and found.offset >= 0
+            positions[key] = CommittedPosition(
+                offset=found.offset if is_known else None,
+                # librdkafka, with which people move offsets by hand, sends its closing zero along.
+                metadata=(found.metadata or "").rstrip("\0") if is_known else "",
+                earliest=earliest[key],
+                partition_count=counts[key.topic],
+            )
+        return positions
 
-    async def _seek_all(
-        self, assignment: Assignment, offsets: Mapping[TopicPartition, int], epoch: int
-    ) -> None:
-        if self._thread.pinned is not assignment:
-            return
-        consumer = self._thread.records
-        consumer.fetcher.begin(epoch)
-        assigned = consumer.assignment()
-        for key, offset in offsets.items():
-            if key in assigned:
-                consumer.seek(key, offset)
+    # What the sink asks for
+
+    async def go_to(self, membership: Membership, key: TopicPartition, offset: int) -> None:
+        """Begin to fetch a partition at an offset, unless the assignment is over."""
+        await self._thread.on_own_loop(self._go_to(membership, key, offset))
+
+    async def _go_to(self, membership: Membership, key: TopicPartition, offset: int) -> None:
+        pinned, consumer = self._thread.pinned, self._thread.records
+        is_current = pinned is not None and pinned.membership == membership
+        if is_current and key in consumer.assignment():
+            consumer.seek(key, offset)
 
     async def commit_position(
         self, membership: Membership, key: TopicPartition, offset: int, metadata: str
     ) -> None:
         """Commit one offset with its metadata. Raises FencedError, BrokerError."""
+        records = self._thread.records
         await self._thread.on_own_loop(
-            commit_offset(self._thread.records.coordinator, membership, key, offset, metadata)
+            commit_offset(records.coordinator, membership, key, offset, metadata, records.contacts)
         )
+
+    def last_contact(self, membership: Membership) -> float | None:
+        """Return when a request was sent by which the group took us for this member."""
+        return self._thread.records.contacts.at(membership)
+
+    async def confirm_stream(self) -> None:
+        """Return once the topic is known to be still the one that was assigned."""
+        await self.app.stream_identity.confirm()
 
     async def check_membership(self) -> None:
         """Let the group's protocol go on after an error: aiokafka holds still until it is heard.

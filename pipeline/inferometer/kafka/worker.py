@@ -14,8 +14,9 @@ from inferometer.core.record_batches import compile_reader
 from inferometer.errors import BrokerError, ConfigError
 from inferometer.kafka.app import build_app
 from inferometer.kafka.chunk_sink import ChunkSink
-from inferometer.kafka.partition_chunks import SinkCounters
-from inferometer.kafka.topics import topic_id
+from inferometer.kafka.status import WorkerStatus
+from inferometer.kafka.stream_identity import StreamIdentity
+from inferometer.kafka.surroundings import SinkCounters
 from inferometer.kafka.transport import security_options
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inferometer.kafka.app import SinkApp
+    from inferometer.kafka.observer import SinkObserver
     from inferometer.kafka.settings import WorkerSettings
+    from inferometer.kafka.surroundings import Committer
     from inferometer.ports import ChunkProcessor
 
 WATCH_INTERVAL_S = 0.1
 BROKER_RETRY_S = 2.0
+RESTART_MIN_S = 1.0
+RESTART_MAX_S = 10.0
 
 T = TypeVar("T")
 
@@ -43,7 +48,9 @@ class SinkWorker:
         settings: WorkerSettings,
         processor: ChunkProcessor,
         clock: Callable[[], datetime],
+        observer: SinkObserver | None = None,
         on_acknowledged: Callable[[str, int, int], None] = lambda _topic, _partition, _offset: None,
+        decorate_committer: Callable[[Committer], Committer] = lambda committer: committer,
     ) -> None:
         problems = settings.problems()
         if problems:
@@ -51,17 +58,23 @@ class SinkWorker:
         self._settings = settings
         self._processor = processor
         self._clock = clock
+        self._observer = observer
         self._on_acknowledged = on_acknowledged
+        self._decorate_committer = decorate_committer
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._is_stopped = False
-        self._is_stop_requested = False
         self._sink: ChunkSink | None = None
+        self._counters = SinkCounters()
 
     @property
     def counters(self) -> SinkCounters:
         """What has been done so far; read from any thread."""
-        return self._sink.counters if self._sink is not None else SinkCounters()
+        return self._counters
+
+    def status(self) -> WorkerStatus:
+        """Return what is held now; from any thread."""
+        return self._sink.status() if self._sink is not None else WorkerStatus()
 
     def request_stop(self) -> None:
         """Ask for an orderly end, from any thread, before `run` as well; `run` returns soon after."""
@@ -75,24 +88,47 @@ class SinkWorker:
     async def run(self) -> None:
         """Work until a stop is requested.
 
-        Waits for the broker as long as it is away. Raises BrokerError, StoreError and StateError
-        where it is no use to go on.
+        Waits for the broker as long as it is away, and joins the group anew after errors that
+        another try may mend. Raises BrokerError, StoreError and StateError where it is no use to go
+        on.
         """
         self._loop = asyncio.get_running_loop()
-        if self._is_stopped:
-            return
-        stream_id = await self._unless_stopped(self._find_stream())
-        if stream_id is None:
+        pause_s = RESTART_MIN_S
+        while not self._is_stopped:
+            stored = self._counters.chunks
+            try:
+                await self._run_once()
+            except BrokerError as error:
+                if not error.retryable:
+                    raise
+                pause_s = RESTART_MIN_S if self._counters.chunks > stored else pause_s
+                logger.warning("joining the group again in %.0f s: %s", pause_s, error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), pause_s)
+                pause_s = min(2 * pause_s, RESTART_MAX_S)
+
+    async def _run_once(self) -> None:
+        """Be a member of the group until a stop is requested or something fails."""
+        stream = await self._unless_stopped(self._find_stream())
+        if stream is None:
             return
         self._sink = sink = ChunkSink(
             settings=self._settings,
             processor=self._processor,
-            stream_id=stream_id,
+            stream_id=stream.stream_id,
+            counters=self._counters,
+            observer=self._observer,
             on_acknowledged=self._on_acknowledged,
         )
         # A first compilation takes seconds, in which the consumer would send no heartbeat.
         await asyncio.to_thread(compile_reader)
-        app = build_app(settings=self._settings, sink=sink, clock=self._clock)
+        app = build_app(
+            settings=self._settings,
+            sink=sink,
+            stream=stream,
+            clock=self._clock,
+            decorate=self._decorate_committer,
+        )
         # It ends with the first assignment, for which the group may take its time.
         starting = asyncio.ensure_future(app.start())
         try:
@@ -118,11 +154,16 @@ class SinkWorker:
             await asyncio.wait({task})
         return None if task.cancelled() else task.result()
 
-    async def _find_stream(self) -> str:
+    async def _find_stream(self) -> StreamIdentity:
         """Wait for the broker; return what identifies the stream."""
-        kafka = self._settings.kafka
         await self._wait_for_broker()
-        return kafka.run_epoch or await asyncio.to_thread(topic_id, kafka)
+        try:
+            return await StreamIdentity.find(self._settings.kafka)
+        except BrokerError as error:
+            if self._sink is None:
+                raise
+            # It was there before: someone is making it anew.
+            raise BrokerError(str(error), retryable=True) from error
 
     async def _wait_for_broker(self) -> None:
         kafka = self._settings.kafka

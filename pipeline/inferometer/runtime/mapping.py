@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.settings import Retention, StoreSettings
-from inferometer.jobs.process_chunk import SinkPolicy
+from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.prices import load_book
 

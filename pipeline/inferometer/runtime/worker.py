@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inferometer.clickhouse.settings import StoreSettings
     from inferometer.config import Settings
     from inferometer.core.price_book import PriceBook
-    from inferometer.kafka.partition_chunks import SinkCounters
+    from inferometer.kafka.surroundings import SinkCounters
     from inferometer.ports import ChunkStore
 
 REPORT_EVERY_S = 10.0

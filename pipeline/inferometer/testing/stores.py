@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from inferometer.names import REQUESTS_TABLE
+from inferometer.core.chunks import Intent, PartitionSpan
+from inferometer.core.resumption import StoredProgress
+from inferometer.names import INTENTS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from inferometer.core.chunks import StreamPartition
 
@@ -42,6 +45,48 @@ class MemoryChunkStore:
                 self.repeated_tokens.append(token)
             else:
                 self._blocks[table][token] = rows
+
+    def progress(self, source: StreamPartition) -> StoredProgress:
+        """Return how far a partition has come; see `ChunkStore.progress`."""
+        closed = self._of(source, LEDGER_TABLE)
+        next_offset = max((row["last_offset"] + 1 for row in closed), default=None)
+        intents = [
+            Intent.from_json(row["intent"])
+            for row in self._of(source, INTENTS_TABLE)
+            if next_offset is None or row["first_offset"] >= next_offset
+        ]
+        intents.sort(key=lambda intent: (intent.first_offset, -intent.decided_at_us))
+        return StoredProgress(next_offset, intents[0] if intents else None)
+
+    def spans_before_resize(
+        self, source: StreamPartition, *, partition_count: int, since: datetime
+    ) -> tuple[PartitionSpan, ...]:
+        """Return what others stored before a resize; see `ChunkStore.spans_before_resize`."""
+        rows = [
+            row
+            for block in self.blocks(LEDGER_TABLE)
+            for row in block.to_pylist()
+            if (row["kafka_topic"], row["stream_id"]) == (source.topic, source.stream_id)
+            and row["decided_at"] >= since
+            and row["partition_count"]
+        ]
+        if all(row["partition_count"] == partition_count for row in rows):
+            return ()
+        spans = []
+        for partition in sorted({row["kafka_partition"] for row in rows} - {source.partition}):
+            own = [row for row in rows if row["kafka_partition"] == partition]
+            first = min(row["first_offset"] for row in own)
+            spans.append(PartitionSpan(partition, first, max(r["last_offset"] for r in own) + 1))
+        return tuple(spans)
+
+    def _of(self, source: StreamPartition, table: str) -> list[dict[str, Any]]:
+        place = (source.topic, source.stream_id, source.partition)
+        return [
+            row
+            for block in self.blocks(table)
+            for row in block.to_pylist()
+            if (row["kafka_topic"], row["stream_id"], row["kafka_partition"]) == place
+        ]
 
     def find_events(
         self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
@@ -76,7 +121,12 @@ class MemoryChunkStore:
     def blocks(self, table: str) -> list[pa.Table]:
         """Return what was inserted into a table, one entry a token, in order of arrival."""
         with self._lock:
-            return list(self._blocks[table].values())
+            return list(self._blocks.get(table, {}).values())
+
+    def tables(self) -> list[str]:
+        """Return the tables that hold anything, in the order of their first insert."""
+        with self._lock:
+            return [table for table, blocks in self._blocks.items() if blocks]
 
     def rows(self, table: str) -> pa.Table | None:
         """Return all rows of a table as one; None while there is none."""

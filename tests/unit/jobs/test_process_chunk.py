@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
 from inferometer import names
-from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
+from inferometer.core.chunks import (
+    Chunk,
+    ChunkOutcome,
+    Intent,
+    PartitionSpan,
+    StreamPartition,
+)
 from inferometer.core.price_book import PriceBook
 from inferometer.core.records import RecordColumns
-from inferometer.errors import StateError, StoreError
-from inferometer.jobs.process_chunk import ProcessChunk, SinkPolicy
+from inferometer.core.resumption import GroupPosition, Resumption
+from inferometer.errors import LeaseError, StateError, StoreError
+from inferometer.jobs import process_chunk
+from inferometer.jobs.process_chunk import ProcessChunk
+from inferometer.jobs.sink_policy import SinkPolicy
+from inferometer.testing.leases import CertainLease
 from inferometer.testing.stores import MemoryChunkStore
+
+if TYPE_CHECKING:
+    from inferometer.core.columns import EventColumns
 
 NOW = datetime(2025, 11, 21, 1, 53, 20, tzinfo=UTC)
 NOW_US = 1_763_690_000_000_000
 SOURCE = StreamPartition("inference.requests", 0, "run-1")
-TABLES = 7
-"""Log, three service and two usage resolutions, ledger: one insert each, dead letters besides."""
+TABLES = 8
+"""Intent, log, three service and two usage resolutions, ledger: one insert each, dead letters
+besides."""
 
 
 def event(event_id: str, **changes: Any) -> bytes:
@@ -42,11 +57,22 @@ def new_job(
     )
 
 
+def assign(
+    job: ProcessChunk,
+    offset: int | None,
+    intent: Intent | None = None,
+    *,
+    source: StreamPartition = SOURCE,
+    partition_count: int = 1,
+) -> Resumption:
+    return job.assigned(source, GroupPosition(offset, intent, earliest=0), partition_count)
+
+
 def process(job: ProcessChunk, values: list[bytes], first_offset: int = 0) -> ChunkOutcome:
     records = RecordColumns.from_values(
         values, first_offset=first_offset, append_time_ms=NOW_US // 1000 + first_offset
     )
-    return job.run(Chunk(SOURCE, job.plan(SOURCE, records), records))
+    return job.run(Chunk(SOURCE, job.plan(SOURCE, records), records), CertainLease())
 
 
 def column(store: MemoryChunkStore, table: str, name: str) -> list[Any]:
@@ -57,7 +83,7 @@ def column(store: MemoryChunkStore, table: str, name: str) -> list[Any]:
 def test_a_chunk_ends_in_log_rollups_dead_letters_and_ledger() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     outcome = process(job, [event("a"), b"{", event("b"), event("a")])
     assert (outcome.records, outcome.events, outcome.stored) == (4, 4, 2)
     assert (outcome.dead, outcome.duplicates) == (1, 1)
@@ -79,7 +105,7 @@ def test_a_chunk_ends_in_log_rollups_dead_letters_and_ledger() -> None:
 def test_the_ledger_is_written_last() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     store.fail_next(*[StoreError("x", retryable=True)] * TABLES)
     for _ in range(TABLES):
         with pytest.raises(StoreError):
@@ -112,20 +138,20 @@ def test_a_crash_at_any_insert_and_a_replay_leave_what_no_crash_leaves(
     values = [event("a"), b"{", event("b", status_code=500), event("a")]
     calm = MemoryChunkStore()
     job = new_job(calm)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     process(job, values)
 
     store = _FailingStore(fail_at=fail_at, is_stored=is_stored)
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     records = RecordColumns.from_values(values, append_time_ms=NOW_US // 1000)
     intent = job.plan(SOURCE, records)
     with pytest.raises(StoreError):
-        job.run(Chunk(SOURCE, intent, records))
+        job.run(Chunk(SOURCE, intent, records), CertainLease())
     # Another worker, later, under the committed intent.
     heir = new_job(store, now=NOW + timedelta(hours=1))
-    heir.assigned(SOURCE, intent.first_offset)
-    heir.run(Chunk(SOURCE, intent, records))
+    assign(heir, intent.first_offset, intent)
+    heir.run(Chunk(SOURCE, intent, records), CertainLease())
     for table in (names.REQUESTS_TABLE, "service_10s_rows", "usage_1h_rows",
                   names.DEAD_LETTERS_TABLE, names.LEDGER_TABLE):  # fmt: skip
         assert store.rows(table) == calm.rows(table), table
@@ -134,11 +160,11 @@ def test_a_crash_at_any_insert_and_a_replay_leave_what_no_crash_leaves(
 def test_a_duplicate_is_found_across_chunks_and_after_a_restart() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     process(job, [event("a"), event("b")])
     assert process(job, [event("b"), event("c")], 2).duplicates == 1
     heir = new_job(store)
-    heir.assigned(SOURCE, 4)
+    assign(heir, 4)
     assert process(heir, [event("c"), event("a"), event("d")], 4).duplicates == 2
     assert sorted(column(store, names.REQUESTS_TABLE, "event_id")) == ["a", "b", "c", "d"]
 
@@ -146,7 +172,7 @@ def test_a_duplicate_is_found_across_chunks_and_after_a_restart() -> None:
 def test_a_duplicate_beyond_the_horizon_is_stored_again() -> None:
     store = MemoryChunkStore()
     job = new_job(store, policy=SinkPolicy(dedupe_max_events=2))
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     process(job, [event("a"), event("b")])
     process(job, [event("c"), event("d")], 2)
     assert process(job, [event("a"), event("d")], 4).duplicates == 1
@@ -155,7 +181,7 @@ def test_a_duplicate_beyond_the_horizon_is_stored_again() -> None:
 def test_the_horizon_follows_append_time() -> None:
     store = MemoryChunkStore()
     job = new_job(store, policy=SinkPolicy(dedupe_horizon=timedelta(milliseconds=5)))
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     floors = []
     for first_offset in range(0, 20, 2):
         records = RecordColumns.from_values(
@@ -165,26 +191,26 @@ def test_the_horizon_follows_append_time() -> None:
         )
         intent = job.plan(SOURCE, records)
         floors.append(intent.dedupe_floor)
-        job.run(Chunk(SOURCE, intent, records))
+        job.run(Chunk(SOURCE, intent, records), CertainLease())
     assert floors == [0, 0, 0, 0, 2, 4, 6, 8, 10, 12]
 
 
 def test_an_event_of_another_incarnation_of_the_topic_is_no_duplicate() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     process(job, [event("a")])
     again = StreamPartition("inference.requests", 0, "run-2")
-    job.assigned(again, 0)
+    assign(job, 0, source=again)
     records = RecordColumns.from_values([event("a")])
-    outcome = job.run(Chunk(again, job.plan(again, records), records))
+    outcome = job.run(Chunk(again, job.plan(again, records), records), CertainLease())
     assert (outcome.stored, outcome.duplicates) == (1, 0)
 
 
 def test_a_chunk_of_dead_letters_alone_is_accounted_for() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     outcome = process(job, [b"", b"[]"])
     assert (outcome.stored, outcome.dead) == (0, 2)
     assert store.rows(names.REQUESTS_TABLE) is None
@@ -194,20 +220,20 @@ def test_a_chunk_of_dead_letters_alone_is_accounted_for() -> None:
 def test_an_intent_of_another_price_book_is_refused() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     records = RecordColumns.from_values([event("a")])
     intent = Intent(
         first_offset=0, last_offset=0, decided_at_us=NOW_US, dedupe_floor=0,
         price_version="another", cubes_version="1",
     )  # fmt: skip
     with pytest.raises(StateError, match="finish it with the old version"):
-        job.run(Chunk(SOURCE, intent, records))
+        job.run(Chunk(SOURCE, intent, records), CertainLease())
 
 
 def test_the_watermark_of_an_idle_partition_follows_the_broker_in_steps() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     process(job, [event("a")])
     for second in range(12):
         job.idle(SOURCE, NOW_US + second * 1_000_000)
@@ -221,7 +247,7 @@ def test_the_watermark_of_an_idle_partition_follows_the_broker_in_steps() -> Non
 def test_a_revoked_partition_is_forgotten() -> None:
     store = MemoryChunkStore()
     job = new_job(store)
-    job.assigned(SOURCE, 0)
+    assign(job, 0)
     job.revoked(SOURCE)
     job.idle(SOURCE, NOW_US)
     assert store.rows(names.WATERMARKS_TABLE) is None
@@ -233,10 +259,136 @@ def test_what_is_final_is_the_least_of_the_assigned_partitions() -> None:
     other = StreamPartition("inference.requests", 1, "run-1")
     assert job.final_before_us() == 0
     for source in (SOURCE, other):
-        job.assigned(source, 0)
+        assign(job, 0, source=source)
     process(job, [event("a")])
     assert job.final_before_us() == 0
     job.idle(other, NOW_US + 7)
     assert job.final_before_us() == NOW_US
     job.idle(SOURCE, NOW_US + 9)
     assert job.final_before_us() == NOW_US + 7
+
+
+def test_nothing_is_inserted_once_the_lease_is_in_doubt() -> None:
+    class Lapsing:
+        def __init__(self, checks: int) -> None:
+            self.left = checks
+
+        def check(self) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise LeaseError("silence")
+
+    records = RecordColumns.from_values([event("a")], append_time_ms=NOW_US // 1000)
+    for checks in range(TABLES):
+        store = MemoryChunkStore()
+        job = new_job(store)
+        assign(job, 0)
+        chunk = Chunk(SOURCE, job.plan(SOURCE, records), records)
+        with pytest.raises(LeaseError):
+            job.run(chunk, Lapsing(checks))
+        assert sum(len(store.blocks(table)) for table in store.tables()) == checks
+        job.run(chunk, CertainLease())
+        assert column(store, names.REQUESTS_TABLE, "event_id") == ["a"]
+        assert len(column(store, names.LEDGER_TABLE, "stored")) == 1
+
+
+def test_the_intent_is_the_first_insert_and_tells_where_the_chunk_ends() -> None:
+    store = MemoryChunkStore()
+    job = new_job(store)
+    assign(job, 0)
+    store.fail_next(StoreError("x", retryable=True))
+    with pytest.raises(StoreError):
+        process(job, [event("a"), event("b")])
+    assert store.tables() == []
+    process(job, [event("a"), event("b")])
+    assert store.tables()[0] == names.INTENTS_TABLE
+    assert column(store, names.INTENTS_TABLE, "last_offset") == [1]
+
+
+def test_a_half_written_chunk_is_known_after_the_group_forgot_it() -> None:
+    store = _FailingStore(fail_at=3, is_stored=False)
+    job = new_job(store)
+    assign(job, None)
+    with pytest.raises(StoreError):
+        process(job, [event("a"), event("b")])
+    heir = new_job(store, now=NOW + timedelta(hours=1))
+    found = assign(heir, None)
+    assert found.intent is not None
+    assert (found.offset, found.intent.last_offset) == (0, 1)
+    assert found.intent.decided_at_us == NOW_US
+
+
+def test_a_resent_event_is_held_against_the_whole_log() -> None:
+    store = MemoryChunkStore()
+    policy = SinkPolicy(dedupe_max_events=2)
+    job = new_job(store, policy=policy)
+    assign(job, 0)
+    process(job, [event("a"), event("b"), event("c")])
+    process(job, [event("d"), event("e"), event("f")], first_offset=3)
+    outcome = process(job, [event("a", resent=True), event("z", resent=True)], first_offset=6)
+    assert (outcome.stored, outcome.duplicates) == (1, 1)
+    assert column(store, names.REQUESTS_TABLE, "event_id") == list("abcdefz")
+    forgotten = process(job, [event("b")], first_offset=8)
+    assert forgotten.duplicates == 0
+
+
+def test_a_key_that_moved_when_partitions_were_added_is_still_a_duplicate() -> None:
+    store = MemoryChunkStore()
+    old = new_job(store)
+    assign(old, 0, partition_count=1)
+    process(old, [event("a"), event("b")])
+
+    added = replace(SOURCE, partition=1)
+    job = new_job(store, now=NOW + timedelta(minutes=1))
+    assign(job, None, source=added, partition_count=2)
+    records = RecordColumns.from_values(
+        [event("b"), event("c")], append_time_ms=NOW_US // 1000 + 60_000
+    )
+    intent = job.plan(added, records)
+    assert intent.elsewhere == (PartitionSpan(0, 0, 2),)
+    outcome = job.run(Chunk(added, intent, records), CertainLease())
+    assert (outcome.stored, outcome.duplicates) == (1, 1)
+
+    much_later = new_job(store, now=NOW + timedelta(hours=1))
+    assign(much_later, 2, source=added, partition_count=2)
+    assert much_later.plan(added, records).elsewhere == ()
+
+
+def test_a_replay_looks_where_the_first_try_looked() -> None:
+    store = _FailingStore(fail_at=11, is_stored=True)
+    old = new_job(store)
+    assign(old, 0, partition_count=1)
+    process(old, [event("a"), event("b")])
+    added = replace(SOURCE, partition=1)
+    job = new_job(store)
+    assign(job, None, source=added, partition_count=2)
+    records = RecordColumns.from_values([event("b"), event("c")], append_time_ms=NOW_US // 1000)
+    intent = job.plan(added, records)
+    with pytest.raises(StoreError):
+        job.run(Chunk(added, intent, records), CertainLease())
+    heir = new_job(store, now=NOW + timedelta(hours=3))
+    assign(heir, 0, intent, source=added, partition_count=2)
+    assert heir.run(Chunk(added, intent, records), CertainLease()).duplicates == 1
+    assert column(store, names.REQUESTS_TABLE, "event_id") == ["a", "b", "c"]
+
+
+def test_a_record_that_computation_fails_on_becomes_a_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = process_chunk.log_table
+
+    def fail_on_poison(events: EventColumns, *others: Any) -> pa.Table:
+        table = real(events, *others)
+        if "poison" in table.column("event_id").to_pylist():
+            raise ZeroDivisionError("by this one")
+        return table
+
+    monkeypatch.setattr(process_chunk, "log_table", fail_on_poison)
+    store = MemoryChunkStore()
+    job = new_job(store)
+    assign(job, 0)
+    outcome = process(job, [event("a"), event("poison"), event("b")])
+    assert (outcome.stored, outcome.dead_by_reason) == (2, (("failed", 1),))
+    assert column(store, names.REQUESTS_TABLE, "event_id") == ["a", "b"]
+    assert column(store, names.DEAD_LETTERS_TABLE, "value") == [event("poison")]
+    assert column(store, names.DEAD_LETTERS_TABLE, "detail") == ["ZeroDivisionError: by this one"]

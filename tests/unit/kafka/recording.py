@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
+from inferometer.core.resumption import GroupPosition, Resumption, StoredProgress, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inferometer.core.records import RecordColumns
+    from inferometer.ports import Lease
+
+NOTHING_STORED = StoredProgress(None, None)
 
 
 @dataclass
@@ -19,18 +23,24 @@ class RecordingProcessor:
     """Implements ChunkProcessor; `before_run` may block or raise."""
 
     before_run: Callable[[Chunk], None] = lambda _chunk: None
+    before_run_under: Callable[[Chunk, Lease], None] = lambda _chunk, _lease: None
     before_assigned: Callable[[StreamPartition], None] = lambda _source: None
     calls: list[tuple[str, int, int]] = field(default_factory=list)
     """(what, partition, offset) in the order of their beginning."""
     chunks: list[Chunk] = field(default_factory=list)
     """Those that ran to their end."""
     planned: list[Intent] = field(default_factory=list)
+    progress: StoredProgress = NOTHING_STORED
     idle_at_us: list[int] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def assigned(self, source: StreamPartition, next_offset: int) -> None:
-        self._note("assigned", source, next_offset)
+    def assigned(
+        self, source: StreamPartition, group: GroupPosition, partition_count: int
+    ) -> Resumption:
+        found = resume(group, self.progress)
+        self._note("assigned", source, found.offset)
         self.before_assigned(source)
+        return found
 
     def plan(self, source: StreamPartition, records: RecordColumns) -> Intent:
         intent = Intent(
@@ -45,9 +55,11 @@ class RecordingProcessor:
         self.planned.append(intent)
         return intent
 
-    def run(self, chunk: Chunk) -> ChunkOutcome:
+    def run(self, chunk: Chunk, lease: Lease) -> ChunkOutcome:
         self._note("run", chunk.source, chunk.intent.first_offset)
+        lease.check()
         self.before_run(chunk)
+        self.before_run_under(chunk, lease)
         with self._lock:
             self.chunks.append(chunk)
         count = len(chunk.records)

@@ -3,21 +3,25 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import TopicPartition
 
-from inferometer.core.chunks import Chunk, Intent
-from inferometer.errors import BrokerError, StateError, StoreError
+from inferometer.core.chunks import Chunk, GroupMetadata, Intent
+from inferometer.core.resumption import StoredProgress
+from inferometer.errors import BrokerError, LeaseError, StateError, StoreError
 from inferometer.kafka.chunk_sink import ChunkSink
-from inferometer.kafka.commits import FencedError, Membership
+from inferometer.kafka.commits import CommittedPosition, FencedError, Membership
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from tests.unit.kafka.recording import RecordingProcessor
 from tests.unit.kafka.test_chunk_buffer import fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from inferometer.ports import Lease
 
 KEY = TopicPartition("t", 0)
 OTHER = TopicPartition("t", 1)
@@ -33,11 +37,18 @@ OPEN = Intent(
 )
 
 
+def opened(intent: Intent | None) -> str:
+    return GroupMetadata("s", intent).to_text()
+
+
 class RecordingCommitter:
     """Implements Committer; `before_commit` may wait or raise."""
 
     def __init__(self, log: list[tuple[str, int, int]]) -> None:
-        self.commits: list[tuple[int, int, str]] = []
+        self.commits: list[tuple[int, int, Intent | None]] = []
+        self.places: dict[TopicPartition, int] = {}
+        self.confirm: Callable[[], None] = lambda: None
+        self.contact: Callable[[], float | None] = time.monotonic
         self.caught_up: dict[tuple[TopicPartition, int], int] = {}
         self.before_commit: Callable[[str], None] = lambda _metadata: None
         self._log = log
@@ -48,8 +59,20 @@ class RecordingCommitter:
         assert membership == US
         await asyncio.sleep(0)
         self.before_commit(metadata)
-        self.commits.append((key.partition, offset, metadata))
-        self._log.append(("intent" if metadata else "ack", key.partition, offset))
+        kept = GroupMetadata.from_text(metadata)
+        assert kept is not None
+        assert kept.stream_id == "s"
+        self.commits.append((key.partition, offset, kept.intent))
+        self._log.append(("intent" if kept.intent else "ack", key.partition, offset))
+
+    async def confirm_stream(self) -> None:
+        self.confirm()
+
+    async def go_to(self, membership: Membership, key: TopicPartition, offset: int) -> None:
+        self.places[key] = offset
+
+    def last_contact(self, membership: Membership) -> float | None:
+        return self.contact()
 
     def caught_up_at(self, key: TopicPartition, offset: int) -> int | None:
         return self.caught_up.get((key, offset))
@@ -84,7 +107,22 @@ class Bench:
         self.sink.committer = self.committer
 
     async def assign(self, offset: int = 0, metadata: str = "") -> None:
-        assert await self.sink.assigned({KEY: (offset, metadata)}, US) == {KEY: offset}
+        await self.assign_all({KEY: (offset, metadata)})
+
+    async def assign_all(
+        self, positions: dict[TopicPartition, tuple[int, str]], *, is_waiting: bool = True
+    ) -> None:
+        await self.sink.reassign()
+        self.committer.places.clear()
+        self.sink.assigned(
+            {
+                key: CommittedPosition(offset, metadata, earliest=0, partition_count=2)
+                for key, (offset, metadata) in positions.items()
+            },
+            US,
+        )
+        if is_waiting:
+            await self.until(lambda: self.committer.places.keys() == positions.keys())
 
     def give(self, *values: bytes, start: int = 0, partition: int = 0) -> None:
         fetch = dataclasses.replace(
@@ -101,7 +139,7 @@ class Bench:
                     self.sink.failure.result()
 
     async def until_acknowledged(self, offset: int) -> None:
-        await self.until(lambda: any(each[1:] == (offset, "") for each in self.committer.commits))
+        await self.until(lambda: any(each[1:] == (offset, None) for each in self.committer.commits))
 
     def log(self, *what: str) -> list[tuple[str, int]]:
         return [
@@ -131,7 +169,7 @@ def test_intent_then_work_then_acknowledgement() -> None:
             ("assigned", 0), ("plan", 0), ("intent", 0), ("run", 0), ("ack", 2),
         ]  # fmt: skip
         assert bench.acknowledged == [0, 2]
-        assert Intent.from_metadata(bench.committer.commits[0][2]) == bench.processor.planned[0]
+        assert bench.committer.commits[0][2] == bench.processor.planned[0]
 
     run(scenario)
 
@@ -150,7 +188,7 @@ def test_an_acknowledgement_travels_with_the_intent_of_the_next_chunk() -> None:
 
 def test_an_open_chunk_is_run_first_with_its_bounds_and_not_planned_again() -> None:
     async def scenario(bench: Bench) -> None:
-        await bench.assign(2, OPEN.to_metadata())
+        await bench.assign(2, opened(OPEN))
         bench.give(b"c", start=2)
         await asyncio.sleep(0.005)
         assert bench.log() == []
@@ -162,6 +200,93 @@ def test_an_open_chunk_is_run_first_with_its_bounds_and_not_planned_again() -> N
         assert bench.processor.planned == [second.intent]
         assert second.records.offsets.tolist() == [5]
         assert bench.sink.counters.replays == 1
+
+    run(scenario)
+
+
+def test_offsets_that_went_back_go_on_at_the_end_of_the_ledger() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.processor.progress = StoredProgress(next_offset=8, open_intent=None)
+        await bench.assign(2, opened(OPEN))
+        assert bench.committer.places == {KEY: 8}
+        bench.give(b"i", b"j", start=8)
+        await bench.until_acknowledged(10)
+        assert bench.log("intent", "run") == [("intent", 8), ("run", 8)]
+        assert bench.sink.counters.replays == 0
+
+    run(scenario)
+
+
+def test_the_offset_of_a_topic_that_was_made_anew_counts_for_nothing() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.assign(2, GroupMetadata("an earlier topic", OPEN).to_text())
+        assert bench.committer.places == {KEY: 0}
+
+    run(scenario)
+
+
+def test_a_topic_that_is_made_anew_while_it_is_read_ends_the_work_before_any_write() -> None:
+    async def scenario(bench: Bench) -> None:
+        def be_another() -> None:
+            raise BrokerError("made anew", retryable=True)
+
+        bench.committer.confirm = be_another
+        await bench.assign()
+        bench.give(b"a", b"b")
+        with pytest.raises(BrokerError, match="made anew"):
+            await bench.until_acknowledged(2)
+        assert bench.log("intent", "run") == []
+
+    run(scenario)
+
+
+def test_records_that_the_broker_dropped_are_counted_and_the_rest_goes_on() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.sink.reassign()
+        bench.sink.assigned({KEY: CommittedPosition(3, "", earliest=7, partition_count=1)}, US)
+        await bench.until(lambda: bench.committer.places)
+        assert bench.committer.places == {KEY: 7}
+        assert bench.sink.counters.lost == 4
+
+    run(scenario)
+
+
+def test_nothing_is_written_while_the_group_is_silent_and_all_of_it_after() -> None:
+    async def scenario(bench: Bench) -> None:
+        is_heard = threading.Event()
+        bench.committer.contact = lambda: time.monotonic() if is_heard.is_set() else -1e6
+        await bench.assign()
+        bench.give(b"a", b"b")
+        await bench.until(lambda: bench.log("run"))
+        await asyncio.sleep(0.01)
+        assert bench.processor.chunks == []
+        is_heard.set()
+        await bench.until_acknowledged(2)
+        assert bench.sink.counters.retries == 0
+
+    run(scenario)
+
+
+def test_a_call_that_is_abandoned_writes_nothing_more() -> None:
+    async def scenario(bench: Bench) -> None:
+        goes_on, ended = threading.Event(), threading.Event()
+
+        def wait_then_look(lease: Lease) -> None:
+            wait_for(goes_on)
+            try:
+                lease.check()
+            except LeaseError:
+                ended.set()
+                raise
+
+        bench.processor.before_run_under = lambda _chunk, lease: wait_then_look(lease)
+        await bench.assign()
+        bench.give(b"a", b"b")
+        await bench.until(lambda: bench.log("run"))
+        await bench.sink.drain()
+        goes_on.set()
+        await bench.until(ended.is_set)
+        assert bench.processor.chunks == []
 
     run(scenario)
 
@@ -280,11 +405,13 @@ def test_a_chunk_that_does_not_end_is_abandoned_and_waited_for_at_the_next_take_
         await bench.sink.drain()
         assert bench.log() == [("intent", 0), ("run", 0)]
 
-        await bench.assign(0, bench.committer.commits[0][2])
-        bench.give(b"a", b"b")
+        intent = bench.committer.commits[0][2]
+        await bench.assign_all({KEY: (0, opened(intent))}, is_waiting=False)
         await asyncio.sleep(0.005)
         assert len(bench.log("assigned")) == 1
         goes_on.set()
+        await bench.until(lambda: bench.committer.places)
+        bench.give(b"a", b"b")
         await bench.until_acknowledged(2)
         assert bench.log("assigned", "run", "revoked") == [
             ("assigned", 0), ("run", 0), ("revoked", 0), ("assigned", 0), ("run", 0),
@@ -356,7 +483,7 @@ def test_over_the_budget_nothing_is_fetched_until_a_chunk_is_stored() -> None:
 
 def test_over_the_budget_the_fullest_partition_cuts_before_its_time() -> None:
     async def scenario(bench: Bench) -> None:
-        await bench.sink.assigned({KEY: (0, ""), OTHER: (0, "")}, US)
+        await bench.assign_all({KEY: (0, ""), OTHER: (0, "")})
         bench.give(b"aaaa")
         bench.give(b"bbbbbb", partition=1)
         await bench.until(lambda: bench.processor.chunks)
@@ -368,7 +495,7 @@ def test_over_the_budget_the_fullest_partition_cuts_before_its_time() -> None:
 
 def test_over_the_budget_an_open_chunk_is_still_fetched_to_its_end() -> None:
     async def scenario(bench: Bench) -> None:
-        await bench.sink.assigned({KEY: (0, ""), OTHER: (2, OPEN.to_metadata())}, US)
+        await bench.assign_all({KEY: (0, ""), OTHER: (2, opened(OPEN))})
         bench.give(b"c" * 20, start=2, partition=1)
         assert bench.sink.fetchable([KEY, OTHER]) == [OTHER]
         bench.give(b"d", b"e", start=3, partition=1)

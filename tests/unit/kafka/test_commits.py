@@ -10,7 +10,13 @@ from aiokafka import errors as kafka_errors
 
 from inferometer.errors import BrokerError
 from inferometer.kafka import commits
-from inferometer.kafka.commits import FENCED_CODES, FencedError, Membership, commit_offset
+from inferometer.kafka.commits import (
+    FENCED_CODES,
+    Contacts,
+    FencedError,
+    Membership,
+    commit_offset,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +54,7 @@ def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def commit(coordinator: Coordinator) -> None:
-    asyncio.run(commit_offset(coordinator, Membership(7, "me"), KEY, 42, "open"))
+    asyncio.run(commit_offset(coordinator, Membership(7, "me"), KEY, 42, "open", Contacts()))
 
 
 def test_a_commit_carries_the_pinned_membership_and_the_metadata() -> None:

@@ -1,0 +1,19 @@
+"""How the sink judges time and how long it remembers events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class SinkPolicy:
+    """How the sink judges time and remembers events."""
+
+    retention: timedelta = timedelta(days=14)
+    future_tolerance: timedelta = timedelta(minutes=5)
+    watermark_bound: timedelta = timedelta(seconds=10)
+    idle_step: timedelta = timedelta(seconds=5)
+    """An idle partition's watermark is stored when it has risen by this much, to spare inserts."""
+    dedupe_horizon: timedelta = timedelta(minutes=10)
+    dedupe_max_events: int = 5_000_000
