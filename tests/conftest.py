@@ -39,6 +39,11 @@ settings.load_profile("inferometer")
 
 REQUIRE_SERVICES = "INFEROMETER_REQUIRE_SERVICES"
 
+pytest_plugins = [
+    "tests.services.clickhouse",
+    "tests.services.kafka",
+]
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the kernels before a tracer of coverage slows their compilation tenfold."""

@@ -12,10 +12,11 @@ import yaml
 
 from inferometer import __version__, config
 from inferometer.cli.main import COMMANDS, command_parser, load_command
+from inferometer.kafka.broker_jars import kafka_version
 
 ROOT = Path(__file__).parents[2]
 CLICKHOUSE = ROOT / "deploy" / "clickhouse"
-PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*")
+PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_mounted_files_exist(services: dict[str, Any]) -> None:
     mounts = [mount for service in services.values() for mount in service.get("volumes", ())]
     files = [mount.partition(":")[0] for mount in mounts if mount.startswith("./")]
     assert files
-    assert all((ROOT / file).is_file() for file in files)
+    assert all((ROOT / file).exists() for file in files)
 
 
 def test_passwords_of_clickhouse_come_from_the_environment(services: dict[str, Any]) -> None:
@@ -117,3 +118,7 @@ def test_the_image_and_the_makefile_use_one_version_of_uv() -> None:
     assert re.findall(r"uv==([\d.]+)", dockerfile) == re.findall(
         r"UV_VERSION := ([\d.]+)", makefile
     )
+
+
+def test_the_local_broker_is_the_kafka_of_the_compose_file(services: dict[str, Any]) -> None:
+    assert services["kafka"]["image"] == f"apache/kafka:{kafka_version()}"

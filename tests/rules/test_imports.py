@@ -40,20 +40,25 @@ SHIPPED_BY_SDK = "core.bins core.events core.codec core.signals core.reasons"
 ROOMS = {
     "errors": _room(),
     "names": _room(),
+    "kafka_security": _room(),
     "core": _room("", COMPUTATION),
     "ports": _room("core", "pyarrow"),
     "testing": _room("core ports", "numpy pyarrow"),
     "jobs": _room("core ports", "numpy pyarrow"),
     "kafka": _room(
-        "core ports jobs",
+        "core ports jobs kafka_security",
         "faust mode aiokafka numpy numba cramjam pyarrow yarl confluent_kafka",
     ),
-    "clickhouse": _room("core ports schemas", "clickhouse_connect chdb numpy pyarrow orjson"),
+    "clickhouse": _room(
+        "core ports schemas",
+        "clickhouse_connect urllib3 chdb numpy pyarrow orjson aiohttp cramjam",
+    ),
     "prices": _room("core", "genai_prices orjson yaml"),
     "schemas": _room(),
-    "sdk": _room(SHIPPED_BY_SDK, "orjson"),
-    "simulate": _room("core sdk", "numpy orjson"),
-    "config": _room("core"),
+    "prometheus": _room("core ports", "prometheus_client pyarrow"),
+    "sdk": _room(f"{SHIPPED_BY_SDK} kafka_security", "orjson"),
+    "simulate": _room("core sdk kafka_security", "numpy orjson"),
+    "config": _room("core kafka_security"),
     "runtime": _room("*", "*"),
     "cli": _room("runtime config schemas prices core", "rich orjson"),
     "__main__": _room("cli"),
@@ -68,17 +73,28 @@ NARROWER: dict[str, Room] = {
 
 WIDER: dict[str, Room] = {
     "sdk.transport": _room("", "confluent_kafka"),
+    "sdk.prometheus": _room("", "prometheus_client"),
     # A command that fronts one room imports it; what joins rooms goes through runtime.
     "cli.sql": _room("clickhouse"),
     "cli.migrate": _room("clickhouse"),
     "cli.store_flags": _room("clickhouse"),
     "cli.topics": _room("kafka"),
+    "cli.dev_kafka": _room("kafka"),
     "cli.simulate": _room("simulate sdk"),
 }
 
 ONLY_HERE = {
     # Each client library in one place, however wide the room is.
-    "confluent_kafka": ("kafka.embedded", "kafka.topics", "sdk.transport"),
+    "confluent_kafka": (
+        "kafka.embedded",
+        "kafka.log_state",
+        "kafka.readiness",
+        "kafka.record_sender",
+        "kafka.topic_view",
+        "kafka.topics",
+        "sdk.transport",
+    ),
+    "prometheus_client": ("prometheus", "sdk.prometheus"),
     "clickhouse_connect": ("clickhouse",),
     "chdb": ("clickhouse",),
     "faust": ("kafka",),

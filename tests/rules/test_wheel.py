@@ -15,6 +15,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
+POM = "deploy/kafka/pom.xml"
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,9 @@ def test_the_migrations_are_in_the_wheel(bare: Installed) -> None:
     committed = sorted(path.name for path in (ROOT / "schemas" / "clickhouse").iterdir())
     assert names == committed
     assert names
+
+
+def test_the_pom_of_the_local_broker_is_in_the_wheel(bare: Installed) -> None:
+    script = "from inferometer.kafka.broker_jars import kafka_version; print(kafka_version())"
+    printed = bare.run("python", "-c", script)
+    assert f"<kafka.version>{printed.stdout.strip()}<" in (ROOT / POM).read_text(encoding="utf-8")

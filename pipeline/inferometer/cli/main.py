@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, str] = {
     "demo": "inferometer.cli.demo",
+    "dev": "inferometer.cli.dev",
     "replay": "inferometer.cli.replay",
     "sql": "inferometer.cli.sql",
     "worker": "inferometer.cli.worker",
     "simulate": "inferometer.cli.simulate",
     "migrate": "inferometer.cli.migrate",
     "topics": "inferometer.cli.topics",
+    "audit": "inferometer.cli.audit",
+    "dead-letters": "inferometer.cli.dead_letters",
     "prices": "inferometer.cli.prices",
     "schema": "inferometer.cli.schema",
     "config": "inferometer.cli.config",
@@ -50,6 +53,7 @@ OVERVIEW_END = "Every command explains itself: inferometer COMMAND --help"
 
 SERVER_MODULES = frozenset(
     {
+        "aiohttp",
         "aiokafka",
         "chdb",
         "clickhouse_connect",
@@ -62,6 +66,7 @@ SERVER_MODULES = frozenset(
         "msgspec",
         "numba",
         "numpy",
+        "prometheus_client",
         "pyarrow",
         "rich",
     }

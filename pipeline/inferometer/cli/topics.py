@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from inferometer.cli.command import OK
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Make what is missing and print a line for each topic."""
-    from inferometer.kafka.topics import make_topics
+    from inferometer.kafka.security import wait_for_access
+    from inferometer.kafka.topics import ANSWER_TIMEOUT_S, make_topics
     from inferometer.runtime.mapping import worker_settings
 
     settings = context.settings(
@@ -43,8 +45,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             "kafka.replication_factor": arguments.replication_factor,
         }
     )
+    kafka = worker_settings(settings).kafka
+    # Its refusals are clear and come at once, where librdkafka tries until the time is over.
+    asyncio.run(wait_for_access(kafka, timeout_s=ANSWER_TIMEOUT_S))
     states = make_topics(
-        worker_settings(settings).kafka,
+        kafka,
         (settings.kafka.requests_topic, settings.kafka.signals_topic),
         partitions=settings.kafka.partitions,
         replication_factor=settings.kafka.replication_factor,

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from inferometer import names
+from inferometer.kafka_security import SASL_MECHANISMS, SECURITY_PROTOCOLS, KafkaSecurity
+from inferometer.kafka_security import SETTINGS as SECURITY_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,17 +96,25 @@ class KafkaConfig(Area):
         "", "static group membership: unique for each worker and the same after a restart"
     )
     security_protocol: str = _setting(
-        "PLAINTEXT",
-        "how to reach the broker",
-        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+        "PLAINTEXT", "how to reach the broker", choices=SECURITY_PROTOCOLS
     )
     ssl_ca_file: Path | None = _setting(None, "certificates to trust, PEM; absent: the system's")
-    sasl_mechanism: str = _setting(
-        "PLAIN", "how to prove who we are", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    ssl_certificate_file: Path | None = _setting(
+        None, "our own certificate, PEM, where the broker asks for one"
     )
-    sasl_username: str = _setting("", "user name, where security_protocol begins with SASL")
-    sasl_password: Secret = _setting(
-        Secret(""), "password, where security_protocol begins with SASL"
+    ssl_key_file: Path | None = _setting(None, "key of our certificate, PEM")
+    ssl_key_password: Secret = _setting(Secret(""), "password of the key, where it has one")
+    sasl_mechanism: str = _setting("PLAIN", "how to prove who we are", choices=SASL_MECHANISMS)
+    sasl_username: str = _setting("", "user name, for PLAIN and SCRAM")
+    sasl_password: Secret = _setting(Secret(""), "password, for PLAIN and SCRAM")
+    oauth_token_url: str = _setting(
+        "", "where OAUTHBEARER gets its tokens, by client credentials; https://..."
+    )
+    oauth_client_id: str = _setting("", "client id at the token endpoint")
+    oauth_client_secret: Secret = _setting(Secret(""), "client secret at the token endpoint")
+    oauth_scope: str = _setting("", "scope of the token, where the endpoint wants one")
+    oauth_ca_file: Path | None = _setting(
+        None, "certificates to trust at the token endpoint, PEM; absent: the system's"
     )
 
     def problems(self) -> list[str]:
@@ -117,13 +127,14 @@ class KafkaConfig(Area):
         ]
         if not all(_is_host_and_port(server) for server in self.bootstrap_servers.split(",")):
             found.append("bootstrap_servers: must be host:port, comma-separated")
-        if self.security_protocol.startswith("SASL"):
-            found += [
-                f"{key}: is needed where security_protocol is {self.security_protocol}"
-                for key in ("sasl_username", "sasl_password")
-                if not getattr(self, key)
-            ]
+        found += [f"{key}: {problem}" for key, problem in self.security().problems_by_name()]
         return found
+
+    def security(self) -> KafkaSecurity:
+        """Return how to reach the broker and as whom."""
+        return KafkaSecurity(
+            **{name: _plain_text(getattr(self, name)) for name in SECURITY_SETTINGS}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,12 +223,29 @@ class WorkerConfig(Area):
     dedupe_max_events: int = _setting(
         5_000_000, "event ids remembered a partition at most", minimum=0
     )
+    longest_outage_s: float = _setting(
+        900.0,
+        "after how long away a worker still retries safely; the deduplication windows of the tables "
+        "are checked against it",
+        minimum=1,
+    )
+    metrics_host: str = _setting(
+        "127.0.0.1", "address of /metrics, /healthz and /readyz; 0.0.0.0 for all"
+    )
+    metrics_port: int = _setting(
+        0,
+        "port of /metrics, /healthz and /readyz, another for each worker of a machine; 0: none",
+        minimum=0,
+        maximum=MAX_PORT - 1,
+    )
 
     def problems(self) -> list[str]:
         """Return what cannot work, each as `key: what, and what to do`."""
         found = super().problems()
         if self.in_flight_max_bytes < self.chunk_max_bytes:
             found.append("in_flight_max_bytes: must be at least chunk_max_bytes")
+        if not self.metrics_host:
+            found.append("metrics_host: must not be empty; 0.0.0.0 is every address")
         return found
 
 
@@ -275,6 +303,10 @@ def _out_of_bounds(value: object, bounds: Mapping[str, Any]) -> str | None:
     if bounds["maximum"] is not None and cast("float", value) > bounds["maximum"]:
         return f"is {value}, must be at most {bounds['maximum']}"
     return None
+
+
+def _plain_text(value: str | Path | Secret | None) -> str:
+    return value.reveal() if isinstance(value, Secret) else str(value or "")
 
 
 def _is_host_and_port(server: str) -> bool:

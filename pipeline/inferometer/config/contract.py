@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from inferometer.config.areas import AREAS, Area, Secret
-from inferometer.config.loading import variable_name
+from inferometer.config.loading import BY_FILE_SUFFIX, variable_name
 from inferometer.config.values import setting_types
 
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -34,10 +34,24 @@ def _area_schema(area: type[Area]) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            setting.name: _setting_schema(f"{area.SECTION}.{setting.name}", setting, types)
+            name: schema
             for setting in fields(cast("Any", area))
+            for name, schema in _settings(area, setting, types).items()
         },
     }
+
+
+def _settings(area: type[Area], setting: Any, types: dict[str, type]) -> dict[str, dict[str, Any]]:
+    """Return a setting, and for a secret the file that may hold it."""
+    name = f"{area.SECTION}.{setting.name}"
+    found = {setting.name: _setting_schema(name, setting, types)}
+    if types[setting.name] is Secret:
+        variable = variable_name(f"{name}{BY_FILE_SUFFIX}")
+        found[f"{setting.name}{BY_FILE_SUFFIX}"] = {
+            "description": f"file that holds {setting.name}, instead of it ({variable})",
+            "type": "string",
+        }
+    return found
 
 
 def _setting_schema(name: str, setting: Any, types: dict[str, type]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inferometer.config.areas import AREAS, Area, Settings
-from inferometer.config.values import parse, setting_types
+from inferometer.config.areas import AREAS, Area, Secret, Settings
+from inferometer.config.values import parse, secret_of_file, setting_types
 from inferometer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,22 +20,27 @@ CONFIG_VARIABLE = "INFEROMETER_CONFIG"
 DEBUG_VARIABLE = "INFEROMETER_DEBUG"
 REQUIRE_SERVICES_VARIABLE = "INFEROMETER_REQUIRE_SERVICES"
 TEST_DATA_VARIABLE = "INFEROMETER_TEST_DATA"
+TEST_SERVICES_VARIABLE = "INFEROMETER_TEST_SERVICES"
 OTHER_VARIABLES = (
     CONFIG_VARIABLE,
     DEBUG_VARIABLE,
     REQUIRE_SERVICES_VARIABLE,
     TEST_DATA_VARIABLE,
+    TEST_SERVICES_VARIABLE,
     # What the SDK reads; a worker may run in the environment of a model server.
     "INFEROMETER_SOURCE",
     "INFEROMETER_WORKSPACE_ID",
     "INFEROMETER_ENVIRONMENT",
     "INFEROMETER_REGION",
     "INFEROMETER_NODE_ID",
+    "INFEROMETER_SPOOL",
+    "INFEROMETER_SPOOL_DIR",
     "INFEROMETER_POD_ID",
     "INFEROMETER_GPU_TYPE",
 )
 """Variables of this project that are not settings."""
 
+BY_FILE_SUFFIX = "_file"
 DEFAULT = "default"
 FLAG = "flag"
 
@@ -46,6 +51,9 @@ TYPES = {
     f"{area.SECTION}.{key}": kind for area in AREAS for key, kind in setting_types(area).items()
 }
 """Type of every setting by its dotted name."""
+
+SECRET_FILES = {f"{name}{BY_FILE_SUFFIX}": name for name in TYPES if TYPES[name] is Secret}
+"""A secret may stand in a file: by the name of the setting that names the file, the secret's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +122,21 @@ class _Layers:
     def add(self, layer: Iterable[tuple[str, object, str]]) -> None:
         """Put a layer of (dotted name, raw value, origin) on top."""
         given: dict[str, tuple[object, str]] = {}
-        for name, raw, origin in layer:
+        for asked, raw, origin in layer:
+            name = SECRET_FILES.get(asked, asked)
             if name not in TYPES:
                 self.problems.append(f"{unknown('setting', name, TYPES)} (from {origin})")
                 continue
+            if name in given:
+                problem = f"and {given[name][1]} both give it; keep one of the two"
+                self.problems.append(_problem(name, problem, origin))
+                continue
             try:
-                given[name] = parse(raw, TYPES[name]), origin
+                value = parse(raw, TYPES[name]) if name == asked else secret_of_file(raw)
             except ValueError as error:
-                self.problems.append(_problem(name, str(error), origin))
+                self.problems.append(_problem(asked, str(error), origin))
+            else:
+                given[name] = value, origin
         for group in EXCLUSIVE:
             if any(name in given for name in group):
                 for name in group:
@@ -182,7 +197,7 @@ def _from_file(path: Path, problems: list[str]) -> Iterator[tuple[str, object, s
 def _from_environment(
     environ: Mapping[str, str], problems: list[str]
 ) -> Iterator[tuple[str, object, str]]:
-    settings = {variable_name(name): name for name in TYPES}
+    settings = {variable_name(name): name for name in (*TYPES, *SECRET_FILES)}
     for variable in sorted(environ):
         if variable in settings:
             yield settings[variable], environ[variable], variable

@@ -43,6 +43,24 @@ def parse(raw: object, kind: type) -> object:
     raise ValueError(f"is {raw!r}, must be {EXPECTED[kind]}")
 
 
+def secret_of_file(raw: object) -> Secret:
+    """Return the secret that a file holds: its text without the line end.
+
+    Raises ValueError that says why it cannot be read.
+    """
+    path = parse(raw, Path)
+    if not isinstance(path, Path):
+        raise ValueError(f"is {raw!r}, must be {EXPECTED[Path]}")  # noqa: TRY004 - collected as such
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ValueError(f"{path} cannot be read ({reason})") from error
+    if not text:
+        raise ValueError(f"{path} is empty; it should hold the secret")
+    return Secret(text)
+
+
 EXPECTED = {
     Path: "the path of a file or folder",
     str: "text",

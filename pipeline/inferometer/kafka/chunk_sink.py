@@ -60,6 +60,8 @@ class ChunkSink:
         self._budget = ByteBudget(settings.max_bytes_in_flight, self._partitions.values)
         self._stopping = False
         self._is_member = False
+        self._fetched_records = 0
+        self._fetched_bytes = 0
         self.committer: Committer | None = None
         self.epoch = 0
         """Counts assignments; fetches of an earlier one are dropped."""
@@ -149,9 +151,10 @@ class ChunkSink:
         """Return what is held now; from any thread."""
         return WorkerStatus(
             is_member=self._is_member,
-            has_failed=self.failure.done(),
             bytes_in_flight=self._budget.bytes_in_flight,
             bytes_in_flight_limit=self._settings.max_bytes_in_flight,
+            fetched_records=self._fetched_records,
+            fetched_bytes=self._fetched_bytes,
             # A copy first: the loop changes it meanwhile.
             partitions=tuple(held.status() for held in tuple(self._partitions.values())),
         )
@@ -218,6 +221,8 @@ class ChunkSink:
     def reserve(self, fetched: FetchedRecords) -> None:
         """Count a fetch that is about to be delivered."""
         self._budget.take(fetched.size)
+        self._fetched_records += len(fetched.records)
+        self._fetched_bytes += fetched.raw_bytes
 
     def take(self, fetched: FetchedRecords) -> None:
         """Buffer a fetch; called by the agent."""

@@ -123,5 +123,9 @@ async def _refused(coordinator: Any, code: int, key: TopicPartition) -> None:
             f"the broker refuses the commit of {key.topic}/{key.partition}: {error.__name__}",
             retryable=False,
         )
-    logger.info("commit of %s/%s waits: %s", key.topic, key.partition, error.__name__)
+    logger.info(
+        "a commit waits: %s",
+        error.__name__,
+        extra={"topic": key.topic, "partition": key.partition, "reason": "coordinator"},
+    )
     await asyncio.sleep(_BACKOFF_S)

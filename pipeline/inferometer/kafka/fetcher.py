@@ -30,6 +30,10 @@ _MAX_CUT_OFF_FETCHES = 50
 _LEAVE_TIMEOUT_S = 1.5
 
 
+class InstanceReplacedError(kafka_errors.KafkaError):  # type: ignore[misc] # no annotations
+    """Another worker has joined the group with this one's instance id."""
+
+
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
     """A partition had nothing beyond an offset at an instant of our clock."""
@@ -262,7 +266,11 @@ class RecordSetConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has 
         )
 
     def _note_heartbeats(self) -> None:
-        """Have each heartbeat that succeeds noted: aiokafka tells nobody."""
+        """Have each heartbeat that succeeds noted: aiokafka tells nobody.
+
+        A static member that the group does not know any more, although it has not been silent, was
+        replaced by another with its id. Joining again would throw that one out in turn, so it ends.
+        """
         coordinator = self._coordinator
         beat = coordinator._do_heartbeat  # noqa: SLF001
 
@@ -272,9 +280,20 @@ class RecordSetConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has 
             succeeded: bool = await beat()
             if succeeded:
                 self.contacts.note(membership, sent_at_s)
+            elif self._was_replaced(membership, sent_at_s):
+                raise InstanceReplacedError(self._group_instance_id)
             return succeeded
 
         coordinator._do_heartbeat = noted_beat  # noqa: SLF001
+
+    def _was_replaced(self, membership: Membership, sent_at_s: float) -> bool:
+        heard_at_s = self.contacts.at(membership)
+        return (
+            self._group_instance_id is not None
+            and self.coordinator.member_id != membership.member_id
+            and heard_at_s is not None
+            and sent_at_s - heard_at_s < self._session_timeout_ms / 1000 / 2
+        )
 
     async def stop(self) -> None:
         """Leave the group and disconnect.

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inferometer.core.chunks import (
@@ -82,7 +83,8 @@ class PartitionChunks:
         # Empty until the task has found where to go on.
         self._buffer = self._buffer_from(group.offset or 0)
         self._open_intent: Intent | None = None
-        self._acknowledged = group.offset or 0
+        # What was dropped before this group began is nothing that it could lose.
+        self._acknowledged = group.earliest if group.offset is None else group.offset
         self._running: RecordColumns | None = None
         self._changed = asyncio.Event()
         self._given_up = asyncio.Event()
@@ -168,17 +170,17 @@ class PartitionChunks:
             while await self._has_chunk():
                 await self._one_chunk()
         except _GivenUpError:
-            logger.info("given up before its chunk was stored", extra=self._where())
+            logger.info("given up before its chunk was stored", extra=self._where("given_up"))
         except FencedError as error:
             self._shared.counters.fenced += 1
             self._shared.observer.commit_fenced(self.source)
-            logger.warning("%s", error, extra=self._where())
+            logger.warning("%s", error, extra=self._where("fenced"))
         except Exception as error:  # noqa: BLE001 - told to whoever runs the worker
             self._shared.fail(error)
 
-    def _where(self, intent: Intent | None = None) -> dict[str, Any]:
+    def _where(self, reason: str, intent: Intent | None = None) -> dict[str, Any]:
         """Return the fields that every log line of a partition carries."""
-        fields = {"topic": self.key.topic, "partition": self.key.partition}
+        fields = {"topic": self.key.topic, "partition": self.key.partition, "reason": reason}
         if intent is None:
             return fields
         return {**fields, "first_offset": intent.first_offset, "last_offset": intent.last_offset}
@@ -191,15 +193,23 @@ class PartitionChunks:
         if found.lost_records:
             self._note_lost(found)
         elif found.intent is not None:
-            logger.info("finishing a chunk that was left open", extra=self._where(found.intent))
+            logger.info(
+                "finishing a chunk that was left open",
+                extra=self._where("open_chunk", found.intent),
+            )
         elif self._group.offset not in {None, found.offset}:
             logger.warning(
                 "the group stands at offset %s, the ledger of the store at %d, which counts",
-                self._group.offset, found.offset, extra=self._where(),
+                self._group.offset, found.offset, extra=self._where("ledger_ahead"),
             )  # fmt: skip
         self._buffer = self._buffer_from(found.offset)
         self._acknowledged = found.offset
         self._open_intent = found.intent
+        if found.intent is None and self._group != replace(
+            self._group, offset=found.offset, intent=None
+        ):
+            # Or the group would show a lag, or an open chunk, until the next record comes.
+            await self._commit(found.offset, None)
         await self._shared.committer.go_to(self._membership, self.key, found.offset)
 
     def _note_lost(self, found: Resumption) -> None:
@@ -209,7 +219,7 @@ class PartitionChunks:
         )
         if self._shared.settings.gapless:
             raise BrokerError(message, retryable=False)
-        logger.error("%s; going on after them", message, extra=self._where())
+        logger.error("%s; going on after them", message, extra=self._where("records_lost"))
         self._shared.counters.lost += found.lost_records
         self._shared.observer.records_lost(self.source, found.lost_records)
 
@@ -230,7 +240,7 @@ class PartitionChunks:
                 alarm_s = now_s
                 logger.error(
                     "a half-written chunk waits for records that the broker does not give",
-                    extra=self._where(self._open_intent),
+                    extra=self._where("records_missing", self._open_intent),
                 )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait_s)
@@ -296,7 +306,9 @@ class PartitionChunks:
             if not error.retryable:
                 raise
             logger.warning(
-                "the watermark of an idle partition waits: %s", error, extra=self._where()
+                "the watermark of an idle partition waits: %s",
+                error,
+                extra=self._where("store_away"),
             )
 
     # Calls in threads
@@ -312,7 +324,9 @@ class PartitionChunks:
                 try:
                     result = await self._in_thread(call, *arguments)
                 except LeaseError as error:
-                    logger.warning("nothing is written for now: %s", error, extra=self._where())
+                    logger.warning(
+                        "nothing is written for now: %s", error, extra=self._where("lease")
+                    )
                     await self._pause(LEASE_RETRY_S)
                 except StoreError as error:
                     if not error.retryable:
@@ -334,7 +348,10 @@ class PartitionChunks:
         self._shared.counters.retries += 1
         self._shared.observer.store_away(self.source, backoff_s)
         logger.warning(
-            "the store is away, trying again in %.1f s: %s", backoff_s, error, extra=self._where()
+            "the store is away, trying again in %.1f s: %s",
+            backoff_s,
+            error,
+            extra=self._where("store_away"),
         )
 
     async def _pause(self, seconds: float) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from inferometer.kafka_security import KafkaSecurity
 from inferometer.names import REQUESTS_TOPIC
 
-SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 MEBIBYTE = 1 << 20
 
 
@@ -24,11 +23,7 @@ class KafkaSettings:
     """Static member of the group; must be unique, the broker fences nobody who shares one."""
     run_epoch: str = ""
     """Identity of the topics where the broker has no topic ids (the embedded one)."""
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = ""
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ca_file: str = ""
+    security: KafkaSecurity = field(default_factory=KafkaSecurity)
 
     def problems(self) -> list[str]:
         """Return what cannot work."""
@@ -40,32 +35,16 @@ class KafkaSettings:
             _host, colon, port = server.strip().rpartition(":")
             if not colon or not port.isdigit():
                 found.append(f"bootstrap_servers: {server!r} is not host:port")
-        if self.security_protocol not in SECURITY_PROTOCOLS:
-            found.append(f"security_protocol is none of {', '.join(SECURITY_PROTOCOLS)}")
-        if self.uses_sasl and self.sasl_mechanism not in SASL_MECHANISMS:
-            found.append(f"sasl_mechanism is none of {', '.join(SASL_MECHANISMS)}")
-        if self.uses_sasl and not (self.username and self.password):
-            found.append("SASL needs username and password")
-        return found
+        return found + self.security.problems()
 
     @property
-    def uses_sasl(self) -> bool:
-        """Whether the client proves who it is by name and password."""
-        return self.security_protocol.startswith("SASL")
+    def addresses(self) -> list[str]:
+        """The brokers to ask first, each `host:port`."""
+        return [server.strip() for server in self.bootstrap_servers.split(",") if server.strip()]
 
     def librdkafka(self) -> dict[str, Any]:
         """Return the connection as properties of librdkafka."""
-        properties: dict[str, Any] = {
-            "bootstrap.servers": self.bootstrap_servers,
-            "security.protocol": self.security_protocol,
-        }
-        if self.ca_file:
-            properties["ssl.ca.location"] = self.ca_file
-        if self.uses_sasl:
-            properties["sasl.mechanism"] = self.sasl_mechanism
-            properties["sasl.username"] = self.username
-            properties["sasl.password"] = self.password
-        return properties
+        return {"bootstrap.servers": self.bootstrap_servers, **self.security.librdkafka()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

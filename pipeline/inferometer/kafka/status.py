@@ -25,8 +25,6 @@ class WorkerStatus:
 
     is_member: bool = False
     """Whether the group has given it an assignment, be it empty, that still holds."""
-    has_failed: bool = False
-    """Whether it is about to end with an error."""
     bytes_in_flight: int = 0
     bytes_in_flight_limit: int = 0
     fetched_records: int = 0

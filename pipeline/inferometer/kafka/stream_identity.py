@@ -62,7 +62,11 @@ class StreamIdentity:
             except BrokerError as error:
                 if not error.retryable:
                     raise BrokerError(str(error), retryable=True) from error
-                logger.info("the topic cannot be confirmed yet: %s", error)
+                logger.info(
+                    "the topic cannot be confirmed yet: %s",
+                    error,
+                    extra={"topic": self._topic, "reason": "broker_away"},
+                )
                 await asyncio.sleep(RETRY_S)
                 continue
             if found != self.stream_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from inferometer.kafka.settings import KafkaSettings
 
 ANSWER_TIMEOUT_S = 15.0
+SPREAD_PAUSE_S = 0.1
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 
@@ -58,13 +60,39 @@ def make_topics(
             created.add(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise BrokerError(
-                    f"topic {name} cannot be made: {error.args[0].str()}", retryable=False
-                ) from error
+                raise BrokerError(_not_made(name, error.args[0]), retryable=False) from error
+        except TimeoutError as error:
+            raise BrokerError(
+                f"topic {name} cannot be made: {kafka.bootstrap_servers} did not answer within "
+                f"{ANSWER_TIMEOUT_S:.0f} s; is it a broker that is well?",
+                retryable=True,
+            ) from error
     return [
         TopicState(state.name, state.partitions, state.topic_id, state.name in created)
-        for state in (describe_topic(kafka, name) for name in names)
+        for state in (_describe_new(kafka, name) for name in names)
     ]
+
+
+def _describe_new(kafka: KafkaSettings, name: str) -> TopicState:
+    """Describe a topic that a broker may not have heard of yet."""
+    reader = TopicReader(kafka)
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while True:
+        try:
+            return reader.describe(name)
+        except BrokerError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(SPREAD_PAUSE_S)
+
+
+def _not_made(name: str, reason: Any) -> str:
+    from confluent_kafka import KafkaError
+
+    said = f"topic {name} cannot be made: {reason.str()}"
+    if reason.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+        return f"{said}; give --replication-factor the number of brokers or less"
+    return said
 
 
 def describe_topic(kafka: KafkaSettings, name: str) -> TopicState:

@@ -22,25 +22,26 @@ from aiokafka.errors import (
     KafkaError,
     TopicAuthorizationFailedError,
 )
-from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from inferometer.errors import BrokerError, PipelineError
 from inferometer.kafka.commits import CommittedPosition, Membership, commit_offset
-from inferometer.kafka.fetcher import RecordSetConsumer
+from inferometer.kafka.fetcher import InstanceReplacedError, RecordSetConsumer
+from inferometer.kafka.security import security_options
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from inferometer.kafka.app import SinkApp
     from inferometer.kafka.fetched import FetchedRecords
-    from inferometer.kafka.settings import KafkaSettings
 
 FETCH_TIMEOUT_S = 1.0
 SEEK_TIMEOUT_S = 60.0
 CHECK_TIMEOUT_S = 5.0
+METADATA_MAX_AGE_MS = 60_000
+"""After so long new partitions of the topic are noticed."""
 NO_PARTITIONS_PAUSE_S = 0.05
 REFUSALS = (
     GroupAuthorizationFailedError,
@@ -93,7 +94,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             client_id="inferometer",
             group_id=kafka.group,
             group_instance_id=kafka.instance_id or None,
-            bootstrap_servers=kafka.bootstrap_servers.split(","),
+            bootstrap_servers=kafka.addresses,
             partition_assignment_strategy=[RoundRobinPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -103,6 +104,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             max_partition_fetch_bytes=settings.partition_fetch_max_bytes,
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.heartbeat_interval_s * 1000),
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             **security_options(kafka),
         )
 
@@ -251,6 +253,8 @@ class BatchConsumer(driver.Consumer):
         coordinator = self._thread.records.coordinator
         try:
             coordinator.check_errors()
+        except InstanceReplacedError as error:
+            raise _replaced(error) from error
         except KafkaError as error:
             has_ended = coordinator._coordination_task.done()  # noqa: SLF001 - told nowhere else
             if has_ended or isinstance(error, REFUSALS):
@@ -258,7 +262,11 @@ class BatchConsumer(driver.Consumer):
                     f"the broker does not let this worker be a member of its group: {error!r}",
                     retryable=has_ended,
                 ) from error
-            logger.warning("the group's coordinator answered %r; joining again", error)
+            logger.warning(
+                "the group's coordinator answered %r; joining again",
+                error,
+                extra={"reason": "joining_again"},
+            )
 
     def caught_up_at(self, key: TopicPartition, offset: int) -> int | None:
         """Return when the broker last had nothing beyond an offset, microseconds; None if it has."""
@@ -274,6 +282,10 @@ class BatchConsumer(driver.Consumer):
                     await self.wait(self.can_resume_flow.wait())
         except PipelineError as error:
             self.app.sink.fail(error)
+        except InstanceReplacedError as error:
+            self.app.sink.fail(_replaced(error))
+        except KafkaError as error:
+            self.app.sink.fail(BrokerError(f"a fetch failed: {error!r}", retryable=True))
 
     async def _fetch_once(self) -> None:
         active = sorted(TopicPartition(*tp) for tp in self._get_active_partitions())
@@ -308,19 +320,15 @@ class BatchConsumer(driver.Consumer):
         )  # fmt: skip
 
 
+def _replaced(error: InstanceReplacedError) -> BrokerError:
+    return BrokerError(
+        f"another worker has joined with the instance id {error.args[0]!r}; give each worker its "
+        "own --instance-id (setting kafka.instance_id)",
+        retryable=False,
+    )
+
+
 class Transport(driver.Transport):
     """The entry point `inferometer://` of the group `faust.transports`."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
-
-
-def security_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return how aiokafka's clients connect and prove who they are."""
-    options: dict[str, Any] = {"security_protocol": kafka.security_protocol}
-    if "SSL" in kafka.security_protocol:
-        options["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
-    if kafka.uses_sasl:
-        options["sasl_mechanism"] = kafka.sasl_mechanism
-        options["sasl_plain_username"] = kafka.username
-        options["sasl_plain_password"] = kafka.password
-    return options

@@ -7,17 +7,14 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
-
 from inferometer.core.record_batches import compile_reader
 from inferometer.errors import BrokerError, ConfigError
 from inferometer.kafka.app import build_app
 from inferometer.kafka.chunk_sink import ChunkSink
+from inferometer.kafka.security import check_access
 from inferometer.kafka.status import WorkerStatus
 from inferometer.kafka.stream_identity import StreamIdentity
 from inferometer.kafka.surroundings import SinkCounters
-from inferometer.kafka.transport import security_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
 
 WATCH_INTERVAL_S = 0.1
 BROKER_RETRY_S = 2.0
+CONFIRM_INTERVAL_S = 5.0
 RESTART_MIN_S = 1.0
 RESTART_MAX_S = 10.0
 
@@ -102,7 +100,10 @@ class SinkWorker:
                 if not error.retryable:
                     raise
                 pause_s = RESTART_MIN_S if self._counters.chunks > stored else pause_s
-                logger.warning("joining the group again in %.0f s: %s", pause_s, error)
+                logger.warning(
+                    "joining the group again in %.0f s: %s",
+                    pause_s, error, extra={"reason": "joining_again"},
+                )  # fmt: skip
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), pause_s)
                 pause_s = min(2 * pause_s, RESTART_MAX_S)
@@ -131,11 +132,14 @@ class SinkWorker:
         )
         # It ends with the first assignment, for which the group may take its time.
         starting = asyncio.ensure_future(app.start())
+        # A topic that is gone gives no record, so no chunk would ask for it.
+        confirming = asyncio.ensure_future(_confirm_now_and_then(stream))
         try:
-            await self._watch(app, sink, starting)
+            await self._watch(app, sink, starting, confirming)
         finally:
-            starting.cancel()
-            await asyncio.wait({starting})
+            for task in (starting, confirming):
+                task.cancel()
+            await asyncio.wait({starting, confirming})
             await app.stop()
             # Faust stops a consumer that has been started, and no other.
             await sink.stop()
@@ -169,32 +173,43 @@ class SinkWorker:
         kafka = self._settings.kafka
         is_first = True
         while True:
-            client = AIOKafkaClient(
-                bootstrap_servers=kafka.bootstrap_servers.split(","), **security_options(kafka)
-            )
             try:
-                await client.bootstrap()
-            except (KafkaError, OSError) as error:
+                await check_access(kafka)
+            except BrokerError as error:
+                if not error.retryable:
+                    raise
                 if is_first:
                     logger.warning(
-                        "no broker at %s yet (%s); trying every %.0f s",
-                        kafka.bootstrap_servers, error, BROKER_RETRY_S,
+                        "%s; trying every %.0f s",
+                        error, BROKER_RETRY_S, extra={"reason": "broker_away"},
                     )  # fmt: skip
                 is_first = False
             else:
                 return
-            finally:
-                await client.close()
             await asyncio.sleep(BROKER_RETRY_S)
 
-    async def _watch(self, app: SinkApp, sink: ChunkSink, starting: asyncio.Future[None]) -> None:
+    async def _watch(
+        self,
+        app: SinkApp,
+        sink: ChunkSink,
+        starting: asyncio.Future[None],
+        confirming: asyncio.Future[None],
+    ) -> None:
         while not (self._stopping.is_set() or sink.failure.done()):
+            if confirming.done():
+                confirming.result()
             if starting.done():
                 _raise_ended(starting.exception())
             _raise_ended(app.crash_reason)
             await app.batch_consumer.check_membership()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), WATCH_INTERVAL_S)
+
+
+async def _confirm_now_and_then(stream: StreamIdentity) -> None:
+    while True:
+        await asyncio.sleep(CONFIRM_INTERVAL_S)
+        await stream.confirm()
 
 
 def _raise_ended(reason: BaseException | None) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferometer import config
-from inferometer.config.loading import OTHER_VARIABLES, TYPES
+from inferometer.config.loading import OTHER_VARIABLES, SECRET_FILES, TYPES
 from inferometer.errors import ConfigError
 from inferometer.sdk import settings as sdk_settings
 
@@ -174,6 +174,59 @@ def test_sasl_needs_user_and_password() -> None:
     assert [problem.split()[1] for problem in problems] == ["sasl_username", "sasl_password"]
 
 
+def test_tokens_need_an_endpoint_and_a_client() -> None:
+    environ = {
+        "INFEROMETER_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "INFEROMETER_KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+        "INFEROMETER_KAFKA_OAUTH_CLIENT_ID": "worker",
+    }
+    problems = config.resolve(environ).problems
+    assert [problem.split()[1] for problem in problems] == [
+        "oauth_token_url",
+        "oauth_client_secret",
+    ]
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, file: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(" s3cret \n")
+    by_variable = config.resolve({"INFEROMETER_KAFKA_SASL_PASSWORD_FILE": str(secret)})
+    assert by_variable.problems == ()
+    assert by_variable.settings.kafka.sasl_password.reveal() == " s3cret "
+    origin = by_variable.origins["kafka.sasl_password"]
+    assert origin == "INFEROMETER_KAFKA_SASL_PASSWORD_FILE"
+    file.write_text(f"[store]\npassword_file = '{secret}'\n")
+    assert config.load({}, file=file).store.password.reveal() == " s3cret "
+    above = {"INFEROMETER_STORE_PASSWORD": "other"}
+    assert config.load(above, file=file).store.password.reveal() == "other"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "cannot be read (No such file"), (b"", "is empty"), (b"\xff", "is not UTF-8")],
+)
+def test_a_file_without_a_secret_is_a_problem(
+    tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    secret = tmp_path / "password"
+    if content is not None:
+        secret.write_bytes(content)
+    (found,) = config.resolve({"INFEROMETER_STORE_PASSWORD_FILE": str(secret)}).problems
+    assert problem in found
+    assert "[store] password_file" in found
+
+
+def test_a_secret_and_its_file_in_one_place_exclude_each_other(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("x")
+    environ = {
+        "INFEROMETER_STORE_PASSWORD": "y",
+        "INFEROMETER_STORE_PASSWORD_FILE": str(secret),
+    }
+    (found,) = config.resolve(environ).problems
+    assert "keep one of the two" in found
+
+
 def test_the_url_of_a_problem_never_shows_its_password() -> None:
     found = config.resolve({"INFEROMETER_STORE_URL": "http://me:secret@store:8123"})
     assert "secret" not in str(found.problems)
@@ -189,5 +242,5 @@ def test_any_environment_gives_settings_or_problems(environ: dict[str, str]) -> 
 def test_the_published_schema_knows_every_setting_and_default() -> None:
     sections = config.config_schema()["properties"]
     named = {f"{section}.{key}" for section, area in sections.items() for key in area["properties"]}
-    assert named == set(TYPES)
+    assert named == {*TYPES, *SECRET_FILES}
     assert json.dumps(sections)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
+from inferometer.kafka_security import KafkaSecurity
 
 GOOD = KafkaSettings(bootstrap_servers="kafka-1:9092,kafka-2:9092")
 
@@ -19,9 +20,7 @@ def test_the_defaults_work() -> None:
         ({"bootstrap_servers": ""}, "bootstrap_servers is empty"),
         ({"bootstrap_servers": "kafka"}, "'kafka' is not host:port"),
         ({"group": ""}, "group is empty"),
-        ({"security_protocol": "TLS"}, "security_protocol is none of"),
-        ({"security_protocol": "SASL_SSL"}, "sasl_mechanism is none of"),
-        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"}, "username and password"),
+        ({"security": KafkaSecurity(security_protocol="TLS")}, "security_protocol must be one of"),
     ],
 )
 def test_a_broker_that_cannot_be_reached_so_is_a_problem(
@@ -42,22 +41,15 @@ def test_a_session_has_room_for_two_heartbeats() -> None:
     assert "half of session_timeout_s" in settings.problems()[0]
 
 
-def test_a_password_reaches_the_client_and_no_log() -> None:
+def test_security_reaches_the_client() -> None:
     settings = KafkaSettings(
-        bootstrap_servers="kafka:9092",
-        security_protocol="SASL_SSL",
-        sasl_mechanism="PLAIN",
-        username="me",
-        password="hidden",
-        ca_file="ca.pem",
+        bootstrap_servers="kafka:9092, kafka-2:9092",
+        security=KafkaSecurity(security_protocol="SSL", ssl_ca_file="ca.pem"),
     )
-    assert "hidden" not in repr(settings)
     assert settings.problems() == []
+    assert settings.addresses == ["kafka:9092", "kafka-2:9092"]
     assert settings.librdkafka() == {
-        "bootstrap.servers": "kafka:9092",
-        "security.protocol": "SASL_SSL",
+        "bootstrap.servers": "kafka:9092, kafka-2:9092",
+        "security.protocol": "SSL",
         "ssl.ca.location": "ca.pem",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "me",
-        "sasl.password": "hidden",
     }

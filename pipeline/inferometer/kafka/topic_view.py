@@ -1,0 +1,157 @@
+"""Reads a topic from outside its consumer group: offsets, committed positions, ranges of records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from inferometer.core.chunks import GroupMetadata
+from inferometer.core.conservation import PartitionPosition
+from inferometer.core.records import RecordColumns
+from inferometer.errors import BrokerError, StateError
+from inferometer.kafka.topics import TopicReader
+
+if TYPE_CHECKING:
+    from inferometer.kafka.settings import KafkaSettings
+
+ANSWER_TIMEOUT_S = 15.0
+BATCH_RECORDS = 10_000
+_POLL_S = 1.0
+
+
+class KafkaTopicView:
+    """A `TopicView`; assigns partitions to itself, so that the group never sees it."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._consumer: Any = None
+
+    def stream_id(self) -> str:
+        """Return the topic's id; see `TopicView.stream_id`."""
+        return self._kafka.run_epoch or TopicReader(self._kafka).topic_id(self._kafka.topic)
+
+    def positions(self) -> dict[int, PartitionPosition]:
+        """Return offsets and the group's positions; see `TopicView.positions`."""
+        from confluent_kafka import KafkaException, TopicPartition
+
+        topic = self._kafka.topic
+        count = TopicReader(self._kafka).describe(topic).partitions
+        consumer = self._open()
+        found: dict[int, PartitionPosition] = {}
+        try:
+            # Committed first: an offset committed later may lie beyond the end that was read.
+            wanted = [TopicPartition(topic, partition) for partition in range(count)]
+            committed = consumer.committed(wanted, timeout=ANSWER_TIMEOUT_S)
+            for partition in committed:
+                low, high = consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT_S)
+                found[partition.partition] = PartitionPosition(
+                    low=low,
+                    high=high,
+                    committed=partition.offset if partition.offset >= 0 else None,
+                    metadata=_metadata(partition.metadata),
+                )
+        except KafkaException as error:
+            raise self._refused(error) from error
+        return found
+
+    def records(self, partition: int, first_offset: int, last_offset: int) -> RecordColumns:
+        """Return the records of a range; see `TopicView.records`."""
+        from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+        consumer = self._open()
+        source = TopicPartition(self._kafka.topic, partition, first_offset)
+        offsets: list[int] = []
+        values: list[bytes] = []
+        times: list[int] = []
+        seen = 0
+        try:
+            low, high = consumer.get_watermark_offsets(source, timeout=ANSWER_TIMEOUT_S)
+            if first_offset >= high or last_offset < low:
+                return RecordColumns.empty()
+            source.offset = max(first_offset, low)
+            consumer.assign([source])
+            silent = 0
+            while not _take(consumer, last_offset, offsets, values, times):
+                silent = 0 if len(offsets) > seen else silent + 1
+                seen = len(offsets)
+                if silent > ANSWER_TIMEOUT_S / _POLL_S:
+                    raise self._refused(KafkaException(KafkaError(KafkaError._TIMED_OUT)))  # noqa: SLF001
+        except KafkaException as error:
+            raise self._refused(error) from error
+        finally:
+            consumer.unassign()
+        columns = RecordColumns.from_values(values)
+        return replace(
+            columns,
+            offsets=np.array(offsets, dtype=np.int64),
+            append_times_ms=np.array(times, dtype=np.int64),
+        )
+
+    def close(self) -> None:
+        """Close the connection; again is harmless."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> Any:
+        from confluent_kafka import Consumer
+
+        if self._consumer is None:
+            self._consumer = Consumer(
+                {
+                    **self._kafka.librdkafka(),
+                    "group.id": self._kafka.group,
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "auto.offset.reset": "error",
+                    "isolation.level": "read_committed",
+                    "log_level": 0,
+                }
+            )
+        return self._consumer
+
+    def _refused(self, error: Exception) -> BrokerError:
+        return BrokerError(
+            f"{self._kafka.topic} at {self._kafka.bootstrap_servers} cannot be read: "
+            f"{error.args[0].str()}; is the broker running, and may this user read?",
+            retryable=True,
+        )
+
+
+def _take(
+    consumer: Any, last_offset: int, offsets: list[int], values: list[bytes], times: list[int]
+) -> bool:
+    """Take one batch; return whether the range is read to its end."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    messages = consumer.consume(BATCH_RECORDS, timeout=_POLL_S)
+    for message in messages:
+        error = message.error()
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                return True
+            raise KafkaException(error)
+        if message.offset() > last_offset:
+            return True
+        offsets.append(message.offset())
+        values.append(message.value() or b"")
+        times.append(message.timestamp()[1])
+        if message.offset() == last_offset:
+            return True
+    return False
+
+
+def _metadata(text: str | None) -> GroupMetadata | None:
+    try:
+        return GroupMetadata.from_text(text or "")
+    except StateError:
+        # Another version's: whose stream the offset belongs to is unknown.
+        return None
