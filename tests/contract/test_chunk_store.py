@@ -1,4 +1,4 @@
-"""The contract of `ChunkStore`, run over the fake and over the embedded engine."""
+"""The contract of `ChunkStore`, over the fake, the embedded engine, and the engine behind HTTP."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from inferometer.clickhouse.connect import StoreConnection
+from inferometer.clickhouse.http_server.background import BackgroundServer
+from inferometer.clickhouse.http_server.server import HttpStoreServer
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
@@ -38,13 +40,23 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreConnec
         yield opened
 
 
-@pytest.fixture(params=["memory", "clickhouse"])
+@pytest.fixture(scope="module")
+def http_connection(connection: StoreConnection) -> Iterator[StoreConnection]:
+    """Reach the same store as a server is reached."""
+    with (
+        BackgroundServer(lambda: HttpStoreServer(connection)) as server,
+        StoreConnection(StoreSettings(url=server.url)) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture(params=["memory", "connection", "http_connection"])
 def stored(request: pytest.FixtureRequest) -> Stored:
     """Return an empty store, and how many rows one of its tables has."""
     if request.param == "memory":
         memory = MemoryChunkStore()
         return memory, lambda table: sum(block.num_rows for block in memory.blocks(table))
-    connection: StoreConnection = request.getfixturevalue("connection")
+    connection: StoreConnection = request.getfixturevalue(request.param)
     client = connection.client()
     for table in ("requests", "dead_letters", "chunk_ledger", "chunk_intents"):
         client.command(f"TRUNCATE TABLE {table}")
@@ -91,6 +103,10 @@ def test_a_token_belongs_to_its_table(stored: Stored) -> None:
     letters = pa.table(
         {
             "reason": ["invalid_json"],
+            "stream_id": [SOURCE.stream_id],
+            "kafka_topic": [SOURCE.topic],
+            "kafka_partition": pa.array([SOURCE.partition], pa.uint32()),
+            "kafka_offset": pa.array([7], pa.uint64()),
             "value": pa.array([b"\xff{"], pa.binary()),
             "decided_at": pa.array([ALIVE_US], pa.timestamp("us", tz="UTC")),
         }

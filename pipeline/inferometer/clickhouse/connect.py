@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -9,10 +10,14 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 
 from inferometer.clickhouse.folder_lock import FolderLock
+from inferometer.clickhouse.orphan_tokens import revoke_orphan_tokens
+from inferometer.clickhouse.patience import Patience
 from inferometer.clickhouse.refusals import store_errors
 from inferometer.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clickhouse_connect.driver.client import Client
 
     from inferometer.clickhouse.settings import StoreSettings
@@ -20,10 +25,14 @@ if TYPE_CHECKING:
 ENGINE_FOLDER = "clickhouse"
 """Where inside the data folder the embedded engine lives; lock and socket lie beside it."""
 
-CONNECT_TIMEOUT_S = 10
-ANSWER_TIMEOUT_S = 300
+CONNECT_TIMEOUT_S = 5
+"""Twice this at most, since a connection is tried once more."""
+ANSWER_TIMEOUT_S = 60
+"""For questions and definitions; a server that works on a long one says so every 55 s."""
 HTTPS_PORT = 8443
 HTTP_PORT = 8123
+
+logger = logging.getLogger(__name__)
 
 
 class StoreConnection:
@@ -42,12 +51,16 @@ class StoreConnection:
         if problems:
             raise ConfigError([f"store.{problem}" for problem in problems])
         self.settings = settings
+        self.patience = Patience()
+        """With inserts, whose outcome is unknown without an answer."""
         self._local = threading.local()
         self._clients: list[Client] = []
         self._clients_lock = threading.Lock()
         self._is_closed = False
         self._folder_lock = _take_folder(settings, create=create)
         try:
+            if settings.data_dir is not None:
+                _revoke_orphans(settings.data_dir)
             if create:
                 self._create_database()
         except BaseException:
@@ -128,6 +141,16 @@ def _take_folder(settings: StoreSettings, *, create: bool) -> FolderLock | None:
             retryable=False,
         )
     return FolderLock(settings.data_dir)
+
+
+def _revoke_orphans(folder: Path) -> None:
+    for orphan in revoke_orphan_tokens(folder / ENGINE_FOLDER):
+        logger.warning(
+            "the store was killed within an insert into %s: its token is free again, because part "
+            "%s was never finished",
+            orphan.table,
+            orphan.part,
+        )
 
 
 def _open_client(settings: StoreSettings, database: str | None, session: dict[str, str]) -> Client:

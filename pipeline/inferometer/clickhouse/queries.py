@@ -132,3 +132,18 @@ FROM {REQUESTS_TABLE}
 WHERE {_IN_OFFSETS}
 ORDER BY kafka_offset, kafka_index"""  # noqa: S608 - a constant
         return text, self.span.parameters()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlaces:
+    """Where in the stream those rows come from that a table has of a span of offsets."""
+
+    table: str
+    span: OffsetSpan
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""SELECT kafka_offset, kafka_index
+FROM {self.table}
+WHERE {_IN_OFFSETS}"""  # noqa: S608 - constants
+        return text, self.span.parameters()

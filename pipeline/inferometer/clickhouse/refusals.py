@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
 from inferometer.errors import StoreError
 
@@ -100,5 +101,5 @@ def store_errors(place: str) -> Iterator[None]:
     """Raise StoreError for whatever the client library raises inside."""
     try:
         yield
-    except (ClickHouseError, OSError) as error:
+    except (ClickHouseError, HTTPError, OSError) as error:
         raise to_store_error(error, place=place) from error

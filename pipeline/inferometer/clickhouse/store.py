@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from inferometer.clickhouse.lost_inserts import TABLES_WITH_OFFSETS, LostInserts
 from inferometer.clickhouse.queries import (
     EventIds,
     KnownEvents,
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from inferometer.clickhouse.connect import StoreConnection
     from inferometer.core.chunks import StreamPartition
+
+logger = logging.getLogger(__name__)
 
 IDS_A_QUERY = 500
 """Bound values travel in the address of an HTTP request, which servers limit."""
@@ -52,6 +56,7 @@ class ClickHouseChunkStore:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._place = connection.settings.place
+        self._lost = LostInserts(connection)
         # Over a network the bytes cost more than their compression; in process they cost nothing.
         self._compression = None if connection.settings.is_embedded else "lz4"
 
@@ -59,9 +64,25 @@ class ClickHouseChunkStore:
         """Store rows as one block; see `ChunkStore.insert`."""
         if rows.num_rows == 0:
             return
+        self._insert(table, rows, token)
+        if table in TABLES_WITH_OFFSETS and self._lost.are_possible():
+            self._make_good(table, rows, token)
+
+    def _make_good(self, table: str, rows: pa.Table, token: str) -> None:
+        """Store again what a server lost of this insert's first try, when it was killed in it."""
+        missing = self._lost.missing(table=table, rows=rows)
+        if missing.num_rows:
+            logger.warning(
+                "the store forgot %d rows of %s but not their token, and has them again now; it was "
+                "killed within an insert, so run `inferometer audit --fix` for the roll-ups",
+                missing.num_rows, table, extra={"table": table, "reason": "orphan_token"},
+            )  # fmt: skip
+            self._insert(table, missing, f"{token}/again")
+
+    def _insert(self, table: str, rows: pa.Table, token: str) -> None:
         body = _to_arrow_stream(rows, self._compression)
         client = self._connection.client()
-        with store_errors(self._place):
+        with store_errors(self._place), self._connection.patience.on(client):
             client.raw_insert(
                 table,
                 rows.column_names,

@@ -1,0 +1,146 @@
+"""A store that answers 500, hangs, or closes the connection: the retry is stored, and once only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from aiohttp import web
+
+from inferometer.clickhouse.connect import StoreConnection
+from inferometer.clickhouse.http_server.background import BackgroundServer
+from inferometer.clickhouse.http_server.server import HttpStoreServer
+from inferometer.clickhouse.patience import Patience
+from inferometer.clickhouse.settings import StoreSettings
+from inferometer.clickhouse.store import ClickHouseChunkStore
+from inferometer.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HANG_S = 1.5
+PATIENCE_S = 0.5
+
+TABLE = """CREATE TABLE IF NOT EXISTS t (a Int64) ENGINE = MergeTree ORDER BY a
+SETTINGS non_replicated_deduplication_window = 100"""
+
+
+@dataclass
+class Faults:
+    """What happens to the inserts to come; everything else passes."""
+
+    kind: str = ""
+    left: int = 0
+
+    def happen(self, kind: str, times: int = 1) -> None:
+        self.kind, self.left = kind, times
+
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self.left or "INSERT" not in request.query.get("query", ""):
+            return await handler(request)
+        self.left -= 1
+        if self.kind.startswith("committed"):
+            response = await handler(request)
+        else:
+            await request.read()
+            response = web.Response(status=500, text="not now")
+        if self.kind.endswith("hang"):
+            await asyncio.sleep(HANG_S)
+        if self.kind.endswith("close") and request.transport is not None:
+            request.transport.abort()
+        return response
+
+
+@pytest.fixture(scope="module")
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture(scope="module")
+def url(faults: Faults, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    @web.middleware
+    async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await faults.handle(request, handler)
+
+    with (
+        StoreConnection(StoreSettings(data_dir=tmp_path_factory.mktemp("store"))) as connection,
+        BackgroundServer(lambda: HttpStoreServer(connection, middlewares=[faulty])) as server,
+    ):
+        yield server.url
+
+
+@pytest.fixture
+def connection(url: str, faults: Faults) -> Iterator[StoreConnection]:
+    """Reach an empty table, with little patience."""
+    faults.left = 0
+    with StoreConnection(StoreSettings(url=url)) as opened:
+        opened.patience = Patience(first_s=PATIENCE_S, longest_s=4 * PATIENCE_S)
+        opened.client().command(TABLE)
+        opened.client().command("TRUNCATE TABLE t")
+        yield opened
+
+
+def insert(connection: StoreConnection) -> None:
+    ClickHouseChunkStore(connection).insert(table="t", rows=pa.table({"a": [1]}), token="t")
+
+
+def insert_until_it_is_stored(connection: StoreConnection) -> int:
+    """Retry as a worker does; return how many times it failed."""
+    for failures in range(10):
+        try:
+            insert(connection)
+        except StoreError as error:
+            if not error.retryable:
+                raise
+        else:
+            return failures
+    raise AssertionError("never stored")
+
+
+def stored(connection: StoreConnection) -> int:
+    return int(str(connection.client().command("SELECT count() FROM t")))
+
+
+@pytest.mark.parametrize(
+    "kind", ["500", "hang", "close", "committed hang", "committed close", "committed, then 200"]
+)
+def test_the_retry_is_stored_once(connection: StoreConnection, faults: Faults, kind: str) -> None:
+    faults.happen(kind)
+    assert insert_until_it_is_stored(connection) == (0 if kind.endswith("200") else 1)
+    insert(connection)
+    assert stored(connection) == 1
+
+
+def test_a_store_that_hangs_holds_nobody_longer_than_the_patience(
+    connection: StoreConnection, faults: Faults
+) -> None:
+    faults.happen("hang")
+    start = time.monotonic()
+    with pytest.raises(StoreError, match="no answer from the store"):
+        insert(connection)
+    assert time.monotonic() - start < HANG_S
+
+
+def test_a_slow_store_is_given_more_time_until_it_answers(
+    connection: StoreConnection, faults: Faults
+) -> None:
+    faults.happen("committed hang", times=10)
+    # 0.5 s and 1 s are too short for what takes 1.5 s, 2 s are not.
+    assert insert_until_it_is_stored(connection) == 2
+    assert connection.patience.seconds == PATIENCE_S
+    assert stored(connection) == 1
+
+
+def test_patience_has_an_end(connection: StoreConnection, faults: Faults) -> None:
+    connection.patience = Patience(first_s=0.1, longest_s=0.2)
+    faults.happen("hang", times=3)
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            insert(connection)
+    assert connection.patience.seconds == 0.2
