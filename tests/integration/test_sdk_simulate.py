@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+import time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -14,7 +17,13 @@ from inferometer.cli.main import main
 from inferometer.core import codec
 from inferometer.core.pricing import price_request
 from inferometer.kafka.embedded import EmbeddedBroker
+from inferometer.kafka.local_broker import LocalBroker
+from inferometer.kafka.settings import KafkaSettings
+from inferometer.kafka.topics import make_topics
 from inferometer.prices import load_book
+
+if TYPE_CHECKING:
+    from inferometer.core.events import InferenceRequest
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +59,47 @@ def test_the_summary_is_what_arrived_to_the_last_digit() -> None:
     assert sum(model["cost_usd"] for model in by_model) == summary["cost_usd"]
     assert sum(model["events"] for model in by_model) == 400
     assert len({event.request_id for event in events}) == 400
+
+
+def test_an_outage_in_the_middle_loses_nothing_and_doubles_nothing(kafka_packages: None) -> None:
+    with LocalBroker() as broker:
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+        make_topics(kafka, ("inference.requests",), partitions=3, replication_factor=1)
+        command = [
+            sys.executable, "-m", "inferometer", "simulate", "--kafka", broker.bootstrap_servers,
+            "--events", "2000", "--rate", "500", "--seed", "3",
+        ]  # fmt: skip
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            assert "sent " in process.stderr.readline()
+            broker.kill()
+            time.sleep(1)
+            broker.start()
+            stdout, stderr = process.communicate(timeout=90)
+        assert process.returncode == 0, stderr
+        events = read(broker.bootstrap_servers, partitions=3)
+    summary = json.loads(stdout, parse_float=Decimal)
+    assert len(events) == len({event.event_id for event in events}) == 2_000
+    assert summary["events"] == 2_000
+    assert summary["output_tokens"] == sum(event.output_tokens or 0 for event in events)
+    book = load_book()
+    assert summary["cost_usd"] == sum(price_request(book, each).price_cost_usd for each in events)
+    assert {(event.attempt_no, event.resent) for event in events} == {(1, False)}
+
+
+def read(servers: str, *, partitions: int) -> list[InferenceRequest]:
+    """Return every event of the topic."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader"})
+    everywhere = [TopicPartition("inference.requests", n, 0) for n in range(partitions)]
+    expected = sum(consumer.get_watermark_offsets(each, 20)[1] for each in everywhere)
+    consumer.assign(everywhere)
+    messages: list[Any] = []
+    while len(messages) < expected:
+        messages += [each for each in consumer.consume(1_000, 5) if each.error() is None]
+    consumer.close()
+    return [codec.decode(message.value()) for message in messages]
 
 
 def test_without_a_broker_it_says_what_to_do() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inferometer.cli.command import Context
-    from inferometer.config.areas import KafkaConfig
     from inferometer.core.price_book import PriceBook
     from inferometer.simulate.sending import Tally, Totals
 
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     client = sending.new_client(
         bootstrap_servers=settings.kafka.bootstrap_servers,
         topic=settings.kafka.requests_topic,
-        kafka=_security(settings.kafka),
+        security=settings.kafka.security(),
     )
     with client:
         _send(arguments, context, client, tally)
@@ -104,13 +103,25 @@ def _send(arguments: argparse.Namespace, context: Context, client: Any, tally: T
     )
     events = itertools.islice(fleet.events(), arguments.events)
     next_line = time.monotonic() + PROGRESS_S
-    for event in sending.send_all(
-        client, events, is_paced=is_paced, now_us=_now_us, sleep=time.sleep
-    ):
-        tally.add(event)
+
+    def tell(what: str) -> None:
+        nonlocal next_line
         if time.monotonic() >= next_line:
             next_line = time.monotonic() + PROGRESS_S
-            print(f"sent {tally.all.events} of {arguments.events} events", file=context.stderr)
+            print(
+                f"sent {tally.all.events} of {arguments.events} events{what}", file=context.stderr
+            )
+
+    for event in sending.send_all(
+        client,
+        events,
+        is_paced=is_paced,
+        now_us=_now_us,
+        sleep=time.sleep,
+        on_full=lambda: tell(", waiting for the broker"),
+    ):
+        tally.add(event)
+        tell("")
     print(f"sent {tally.all.events} events, waiting for the broker", file=context.stderr)
 
 
@@ -133,20 +144,6 @@ def _price_book(source: str, overlay_file: Any) -> PriceBook:
 
     files = [] if overlay_file is None else [overlay_file]
     return load_book(files, with_shipped=source != "none")
-
-
-def _security(kafka: KafkaConfig) -> dict[str, Any]:
-    """Return the librdkafka properties of the broker's security settings."""
-    properties: dict[str, Any] = {"security.protocol": kafka.security_protocol}
-    if kafka.ssl_ca_file is not None:
-        properties["ssl.ca.location"] = str(kafka.ssl_ca_file)
-    if kafka.security_protocol.startswith("SASL"):
-        properties |= {
-            "sasl.mechanism": kafka.sasl_mechanism,
-            "sasl.username": kafka.sasl_username,
-            "sasl.password": kafka.sasl_password.reveal(),
-        }
-    return properties
 
 
 def _now_us() -> int:

@@ -16,13 +16,20 @@ A request that was measured elsewhere is sent as a whole:
 
     client.emit({"request_id": "r-1", "ts_end": 1790000000000000, "model": "llama-3.1-8b",
                  "status_code": 200, "input_tokens": 812, "output_tokens": 301, "e2e_ms": 950.0})
+
+With a folder on a local disk no event is lost while the broker is away or when the process is
+killed; `persist` tells from when on that holds for what was emitted so far:
+
+    client = Client(bootstrap_servers="kafka:9092", spool_dir="/var/lib/inferometer/spool")
 """
 
 from inferometer.core.events import InferenceRequest
 from inferometer.core.signals import InferenceSignal
+from inferometer.kafka_security import KafkaSecurity
 from inferometer.sdk.client import Client
 from inferometer.sdk.measure import Attempt, Request
 from inferometer.sdk.refusals import EventTooLargeError, InvalidEventError
+from inferometer.sdk.settings import SpoolMode
 from inferometer.sdk.stats import ClientStats, Delivery, Drop, DropReason
 
 __all__ = [
@@ -36,5 +43,7 @@ __all__ = [
     "InferenceRequest",
     "InferenceSignal",
     "InvalidEventError",
+    "KafkaSecurity",
     "Request",
+    "SpoolMode",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.core.events import InferenceRequest
 from inferometer.errors import ConfigError
+from inferometer.kafka_security import KafkaSecurity
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
 
 if TYPE_CHECKING:
@@ -16,8 +18,22 @@ SETTING_VARIABLES = {
     "bootstrap_servers": "INFEROMETER_KAFKA_BOOTSTRAP_SERVERS",
     "requests_topic": "INFEROMETER_KAFKA_REQUESTS_TOPIC",
     "signals_topic": "INFEROMETER_KAFKA_SIGNALS_TOPIC",
+    "spool_dir": "INFEROMETER_SPOOL_DIR",
+    "spool": "INFEROMETER_SPOOL",
 }
 """The names that the commands use too."""
+
+
+class SpoolMode(enum.Enum):
+    """When an event is written to the spool, where there is one."""
+
+    ALWAYS = "always"
+    """Before it is sent, some milliseconds after `emit`: a kill of the process, a broker that is
+    away and an exit in a hurry lose nothing that was written."""
+    OVERFLOW = "overflow"
+    """Only where the producer cannot take it, gives it up, or still has it at the exit: nothing is
+    written while the broker is well, but a kill loses what was in memory."""
+
 
 DEFAULT_FIELD_VARIABLES = {
     "source": "INFEROMETER_SOURCE",
@@ -30,7 +46,7 @@ DEFAULT_FIELD_VARIABLES = {
 }
 """Fields of every event that may come from the environment, where the code does not give them."""
 
-_KNOWN_FIELDS = frozenset(InferenceRequest.model_fields)
+KNOWN_FIELDS = frozenset(InferenceRequest.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +66,25 @@ class ClientSettings:
     compression: str = "lz4"
     """lz4 cost half the CPU of zstd in the producer; zstd makes records a quarter smaller."""
     delivery_timeout_s: float = 120.0
-    """An event that the broker has not taken by then has failed."""
+    """An event that the broker has not taken by then has failed; with the spool `overflow` it goes
+    there, and with `always` there is no such limit."""
     exit_timeout_s: float = 5.0
     """How long the interpreter's exit waits for what is still in the buffer."""
+    spool_dir: str = ""
+    """Folder of the disk spool on a local disk, shared by the processes of this machine, each of
+    which takes a folder of its own inside; empty for none."""
+    spool: str = SpoolMode.ALWAYS.value
+    """See `SpoolMode`. `always` is the default: model servers die of the OOM killer without a word."""
+    spool_max_bytes: int = 1 << 30
+    """What the spool of one process may take; a full one takes nothing new, and what the producer
+    cannot take either is dropped and counted. Nothing that was written is ever dropped for room."""
+    spool_fsync: str = "interval"
+    """batch, interval or never; see `inferometer.sdk.spool.journal.Fsync`."""
+    spool_fsync_interval_s: float = 1.0
+    security: KafkaSecurity = field(default_factory=KafkaSecurity)
+    """How to reach the broker and as whom."""
     kafka: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Further librdkafka properties (TLS, SASL ...); hidden from `repr`, for it may hold secrets."""
+    """Further librdkafka properties; hidden from `repr`, for it may hold secrets."""
 
     def problems(self) -> list[str]:
         """Return everything that cannot work."""
@@ -75,13 +105,35 @@ class ClientSettings:
             found.append(
                 f"compression must be none, gzip, snappy, lz4 or zstd, got {self.compression}"
             )
+        found += self.security.problems()
+        if self.spool_dir:
+            found += self._spool_problems()
+        return found
+
+    def _spool_problems(self) -> list[str]:
+        found = []
+        if self.spool not in {mode.value for mode in SpoolMode}:
+            found.append(f"spool must be always or overflow, got {self.spool}")
+        if self.spool_fsync not in {"batch", "interval", "never"}:
+            found.append(f"spool_fsync must be batch, interval or never, got {self.spool_fsync}")
+        if self.spool_fsync_interval_s <= 0:
+            found.append("spool_fsync_interval_s must be above 0")
+        if self.spool_max_bytes < 2 * self.max_event_bytes:
+            found.append("spool_max_bytes must be at least twice max_event_bytes")
         return found
 
     @classmethod
     def load(cls, environ: Mapping[str, str], given: Mapping[str, Any]) -> Self:
         """Return settings from arguments, else environment, else defaults; raises ConfigError."""
+        try:
+            security = KafkaSecurity.load(environ)
+        except OSError as error:
+            raise ConfigError(
+                [f"{error.filename}: {error.strerror}; it should hold a secret"]
+            ) from error
+        start: dict[str, Any] = {"bootstrap_servers": "", "security": security}
         settings = cls(
-            **{"bootstrap_servers": ""}
+            **start
             | _from_environment(SETTING_VARIABLES, environ)
             | {name: value for name, value in given.items() if value is not None}
         )
@@ -104,8 +156,8 @@ def _from_environment(variables: Mapping[str, str], environ: Mapping[str, str]) 
 
 def check_names(fields: Mapping[str, Any]) -> None:
     """Raise TypeError for names that are no field of the event."""
-    if not fields.keys() <= _KNOWN_FIELDS:
-        unknown = ", ".join(sorted(fields.keys() - _KNOWN_FIELDS))
+    if not fields.keys() <= KNOWN_FIELDS:
+        unknown = ", ".join(sorted(fields.keys() - KNOWN_FIELDS))
         raise TypeError(
             f"no such field of an event: {unknown}; see InferenceRequest, or put it into metadata"
         )

@@ -15,32 +15,59 @@ if TYPE_CHECKING:
 class ClientStats:
     """Counts since the client was made (after a fork: since the fork), signals included.
 
-    `emitted` = `delivered` + `in_flight` + `failed` + `dropped_buffer_full` + `dropped_too_large`
-    + `dropped_closed`; an invalid event was never emitted.
+    `emitted` + `taken_over` = `delivered` + `in_flight` + `failed` + `dropped_buffer_full`
+    + `dropped_spool_full` + `dropped_too_large` + `dropped_closed`. `invalid` stands beside: those
+    events were refused by an exception, or sent as they are.
     """
 
     emitted: int
     delivered: int
     """Acknowledged by all in-sync replicas."""
     in_flight: int
-    """Waiting in the buffer or for the broker's acknowledgement."""
+    """Waiting in memory or in the spool, or for the broker's acknowledgement."""
     failed: int
-    """Given up: not taken within the delivery timeout, refused by the broker, or left at close."""
+    """Given up: refused by the broker; without a spool also not taken within the delivery timeout,
+    or left at close."""
     dropped_buffer_full: int
     dropped_too_large: int
     dropped_closed: int
     """Emitted after `close`."""
     invalid: int
+    dropped_spool_full: int = 0
+    """The spool was full (or its disk refused), and so was the buffer."""
+    taken_over: int = 0
+    """Left in the spool by an earlier process."""
+    spool_events: int = 0
+    """In the spool without the broker's acknowledgement."""
+    spool_bytes: int = 0
+    """What the spool takes on the disk."""
+    spool_oldest_age_s: float = 0.0
+    """Age of the oldest event in the spool."""
+    spool_set_aside: int = 0
+    """Damaged bytes and refused events that this process put into the spool's folder `aside`."""
 
 
 class DropReason(enum.Enum):
     """Why an event is lost to the pipeline."""
 
     BUFFER_FULL = "buffer_full"
+    SPOOL_FULL = "spool_full"
     TOO_LARGE = "too_large"
     FAILED = "failed"
     CLOSED = "closed"
     INVALID = "invalid"
+    """Refused by an exception, or sent as it is: then the sink keeps it as a dead letter."""
+
+
+NEXT_STEPS = {
+    DropReason.BUFFER_FULL: "is the broker reachable? else raise buffer_events or buffer_bytes",
+    DropReason.SPOOL_FULL: "is the broker reachable? else raise spool_max_bytes",
+    DropReason.TOO_LARGE: "shorten it, or raise max_event_bytes",
+    DropReason.FAILED: "check the broker and the topic",
+    DropReason.CLOSED: "close the client after the last request",
+    DropReason.INVALID: "mend the fields",
+}
+"""What to do about a reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from inferometer.core.events import InferenceRequest
     from inferometer.core.price_book import PriceBook
+    from inferometer.kafka_security import KafkaSecurity
 
 BUFFER_EVENTS = 20_000
 BUFFER_BYTES = 128 * 1024 * 1024
-_HIGH_WATER = BUFFER_EVENTS - 1
+_LOOK_EVERY = 100
+_HIGH_WATER = BUFFER_EVENTS - _LOOK_EVERY
 _FULL_BUFFER_WAIT_S = 0.02
+_PATIENCE_S = 86_400.0
+"""A broker that is away is waited for; the producer's own retries send nothing twice."""
 
 
 @dataclass(slots=True)
@@ -52,14 +56,15 @@ class Tally:
             totals.unpriced += cost.cost_status == UNPRICED
 
 
-def new_client(*, bootstrap_servers: str, topic: str, kafka: Mapping[str, Any]) -> Client:
+def new_client(*, bootstrap_servers: str, topic: str, security: KafkaSecurity) -> Client:
     """Return a client whose buffer suits a sender that may wait; raises ConfigError."""
     return Client(
         bootstrap_servers=bootstrap_servers,
         requests_topic=topic,
         buffer_events=BUFFER_EVENTS,
         buffer_bytes=BUFFER_BYTES,
-        kafka=kafka,
+        delivery_timeout_s=_PATIENCE_S,
+        security=security,
         environ={},
     )
 
@@ -71,26 +76,30 @@ def send_all(
     is_paced: bool,
     now_us: Callable[[], int],
     sleep: Callable[[float], None],
+    on_full: Callable[[], None],
 ) -> Iterator[InferenceRequest]:
     """Send each event, once its end has come where `is_paced`, and yield it when it is sent.
 
-    Waits while the buffer is full, so that nothing is dropped on the way.
+    Waits while the buffer is full, so that nothing is dropped on the way; `on_full` hears of it at
+    each look.
     """
-    for fields in events:
+    for number, fields in enumerate(events):
         event = codec.event_of(fields)
         if is_paced and (early_us := event.ts_end - now_us()) > 0:
             sleep(early_us / 1e6)
-        while client.stats().in_flight >= _HIGH_WATER:
-            sleep(_FULL_BUFFER_WAIT_S)
+        if number % _LOOK_EVERY == 0:
+            while client.stats().in_flight >= _HIGH_WATER:
+                on_full()
+                sleep(_FULL_BUFFER_WAIT_S)
         client.emit(event)
         yield event
 
 
 def finish(client: Client, *, timeout_s: float) -> None:
     """Wait until the broker has everything; raises BrokerError where it has not."""
-    remaining = client.flush(timeout_s)
+    client.flush(timeout_s)
     stats = client.stats()
-    missing = remaining + stats.failed + stats.dropped_buffer_full
+    missing = stats.emitted - stats.delivered
     if missing:
         client.close(0)
         raise BrokerError(

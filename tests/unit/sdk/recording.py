@@ -9,12 +9,13 @@ import orjson
 
 from inferometer.errors import BrokerError
 from inferometer.sdk.client import Client
-from inferometer.sdk.refusals import EventTooLargeError
+from inferometer.sdk.transport import Refusal
 
 if TYPE_CHECKING:
-    from inferometer.core.codec import Header
+    from collections.abc import Callable
+
     from inferometer.sdk.settings import ClientSettings
-    from inferometer.sdk.transport import Observer
+    from inferometer.sdk.transport import Observer, Outgoing
 
 WALL_NS = 1_790_000_000_000_000_000
 
@@ -37,36 +38,61 @@ class Clock:
 
 @dataclass
 class RecordingTransport:
-    """Keeps records as delivered, up to `room`; refuses all once `is_broken`."""
+    """Keeps records as delivered, up to `room`; refuses all once `is_broken`.
+
+    With `holds` reports wait for `report`, as they do at a broker that is slow.
+    """
 
     settings: ClientSettings
     observer: Observer
     room: int = 1_000
+    topic_partitions: int = 4
     is_broken: bool = False
     is_closed: bool = False
-    sent: list[tuple[str, bytes | None, bytes, list[Header]]] = field(default_factory=list)
+    holds: bool = False
+    sent: list[Outgoing] = field(default_factory=list)
+    held: list[tuple[Outgoing, Callable[[Refusal | None], None] | None]] = field(
+        default_factory=list
+    )
 
-    def send(self, topic: str, key: bytes | None, value: bytes, headers: list[Header]) -> bool:
+    def send(
+        self, record: Outgoing, on_report: Callable[[Refusal | None], None] | None = None
+    ) -> bool:
         if self.is_broken:
             raise BrokerError("fatal", retryable=True)
-        if len(value) > self.settings.max_event_bytes:
-            raise EventTooLargeError(len(value), self.settings.max_event_bytes)
         if len(self.sent) >= self.room:
             return False
-        self.sent.append((topic, key, value, headers))
+        self.sent.append(record)
+        if self.holds:
+            self.held.append((record, on_report))
+        elif on_report is not None:
+            on_report(None)
         return True
 
+    def report(self, refusal: Refusal | None = None) -> None:
+        """Tell the fate of all that is held."""
+        held, self.held = self.held, []
+        for record, on_report in held:
+            if on_report is not None:
+                on_report(refusal)
+            elif refusal is not None:
+                self.observer.record_failed(record, refusal)
+
+    def partitions(self, topic: str) -> int:
+        return self.topic_partitions
+
     def in_flight(self) -> int:
-        return 0
+        return len(self.held)
 
     def flush(self, timeout_s: float) -> int:
-        return 0
+        return len(self.held)
 
     def close(self) -> None:
         self.is_closed = True
+        self.report(Refusal("purged", is_for_the_record=False))
 
     def events(self, topic: str = "inference.requests") -> list[dict[str, Any]]:
-        return [orjson.loads(value) for to, _, value, _ in self.sent if to == topic]
+        return [orjson.loads(each.value) for each in self.sent if each.topic == topic]
 
     def signals(self) -> list[dict[str, Any]]:
         return self.events("inference.signals")
@@ -82,6 +108,9 @@ class Bench:
 
     @property
     def transport(self) -> RecordingTransport:
+        """The newest transport, with everything in it that was emitted so far."""
+        if self.client._sender is not None and not self.client._is_closed:
+            self.client._sender.step()
         return self.transports[-1]
 
 

@@ -11,6 +11,7 @@ import pytest
 from inferometer.errors import ConfigError
 from inferometer.sdk import DropReason, EventTooLargeError, InferenceRequest, InvalidEventError
 from inferometer.sdk.stats import Complaints, Drop
+from inferometer.sdk.transport import Outgoing
 from tests.unit.sdk.recording import Clock, bench
 
 FIELDS: dict[str, Any] = {"request_id": "r-1", "model": "m", "ts_end": 5, "status_code": 200}
@@ -61,17 +62,55 @@ def test_each_event_gets_an_id_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({**FIELDS, "e2e_ms": -1.0}, "out_of_range"),
         ({**FIELDS, "modle": "typo"}, "unknown_field"),
-        ({"model": "m"}, "missing_field"),
+        ({**FIELDS, "e2e_ms": float("nan")}, "not_finite"),
+        ({**FIELDS, "model": object()}, "wrong_type"),
     ],
 )
-def test_a_wrong_event_is_refused_with_its_reason(fields: dict[str, Any], reason: str) -> None:
+def test_what_cannot_be_noted_exactly_is_refused_at_once(
+    fields: dict[str, Any], reason: str
+) -> None:
     desk = bench()
     with pytest.raises(InvalidEventError) as refused:
         desk.client.emit(fields)
     assert refused.value.reason == reason
     assert (desk.client.stats().invalid, desk.client.stats().emitted) == (1, 0)
+
+
+def test_values_that_make_no_event_are_told_and_sent_as_they_are() -> None:
+    drops: list[Drop] = []
+    desk = bench(on_drop=drops.append, region="eu")
+    desk.client.emit({**FIELDS, "e2e_ms": -1.0})
+    desk.client.emit({"model": "m"})
+    first, second = desk.transport.events()
+    assert (first["e2e_ms"], first["region"], second["model"]) == (-1.0, "eu", "m")
+    assert [record.key for record in desk.transport.sent] == [b"r-1", None]
+    assert [(drop.reason, drop.key) for drop in drops] == [
+        (DropReason.INVALID, b"r-1"),
+        (DropReason.INVALID, None),
+    ]
+    stats = desk.client.stats()
+    assert (stats.invalid, stats.emitted, stats.delivered) == (2, 2, 2)
+
+
+def test_an_event_is_checked_at_once_where_the_caller_asks_for_it() -> None:
+    desk = bench()
+    with pytest.raises(InvalidEventError, match="out_of_range"):
+        desk.client.event({**FIELDS, "e2e_ms": -1.0})
+
+
+def test_an_absent_value_may_be_given_as_none() -> None:
+    desk = bench()
+    desk.client.emit({**FIELDS, "user_id": None})
+    assert "user_id" not in desk.transport.events()[0]
+
+
+def test_what_the_caller_changes_after_emit_is_not_sent() -> None:
+    desk = bench()
+    metadata = {"app": "a"}
+    desk.client.emit({**FIELDS, "metadata": metadata})
+    metadata["app"] = "b"
+    assert desk.transport.events()[0]["metadata"] == {"app": "a"}
 
 
 def test_an_event_beyond_the_limit_is_refused_and_counted() -> None:
@@ -87,6 +126,7 @@ def test_a_full_buffer_drops_counts_and_tells() -> None:
     desk.transport.room = 1
     for _ in range(3):
         desk.client.emit(FIELDS)
+    desk.client.flush(0)
     assert desk.client.stats().dropped_buffer_full == 2
     assert [(drop.reason, drop.key) for drop in drops] == [(DropReason.BUFFER_FULL, b"r-1")] * 2
 
@@ -98,6 +138,7 @@ def test_a_hook_that_raises_does_not_reach_the_request() -> None:
     desk = bench(on_drop=hook)
     desk.transport.room = 0
     desk.client.emit(FIELDS)
+    desk.client.flush(0)
     assert desk.client.stats().dropped_buffer_full == 1
 
 
@@ -105,7 +146,9 @@ def test_a_producer_that_met_a_fatal_error_is_replaced() -> None:
     desk = bench()
     desk.transport.is_broken = True
     desk.client.emit(FIELDS)
+    desk.client.flush(0)
     desk.client.emit(FIELDS)
+    desk.client.flush(0)
     assert desk.transports[0].is_closed
     assert [len(transport.sent) for transport in desk.transports] == [0, 1]
     assert (desk.client.stats().failed, desk.client.stats().delivered) == (1, 1)
@@ -124,7 +167,7 @@ def test_bytes_are_passed_on_as_they_are() -> None:
     desk = bench()
     desk.client.emit_record(b'{"broken', key=b"k", content_type="text/plain")
     assert desk.transport.sent == [
-        ("inference.requests", b"k", b'{"broken', [("content-type", b"text/plain")])
+        Outgoing("inference.requests", b"k", b'{"broken', [("content-type", b"text/plain")])
     ]
 
 

@@ -166,8 +166,10 @@ def test_an_unknown_field_is_refused_where_it_is_written(desk: Bench) -> None:
 def test_a_request_that_makes_no_event_does_not_fail_its_caller(desk: Bench) -> None:
     with desk.client.request(model="") as request:
         request.finish(200, input_tokens=-1)
-    assert desk.transport.events() == []
-    assert desk.client.stats().invalid == 1
+    with desk.client.request(model="m") as request:
+        request.finish(200, e2e_ms=float("inf"))
+    assert [event["model"] for event in desk.transport.events()] == [""]
+    assert desk.client.stats().invalid == 2
 
 
 def test_of_two_attempts_only_the_last_is_final(desk: Bench) -> None:
