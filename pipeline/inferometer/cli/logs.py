@@ -1,4 +1,8 @@
-"""Logs of a command: to its stderr, as text for people or one JSON object a line for machines."""
+"""Logs of a command: to its stderr, as text for people or one JSON object a line for machines.
+
+A line says one thing; what it is about stands beside it in fields of the same names everywhere:
+topic, partition, first_offset, last_offset, offset, table, store, reason, and the figures.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,26 @@ TEXT_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+PLACE_FIELDS = ("topic", "partition", "first_offset", "last_offset", "offset", "table")
+"""Fields that people need to understand a line; the others repeat what the message says."""
+
+REPEATING_LIBRARIES = ("clickhouse_connect", "urllib3")
+"""What they warn of we meet as an error, and say it with what is done about it."""
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people; where in the stream it happened stands after the message."""
+
+    def __init__(self) -> None:
+        super().__init__(TEXT_FORMAT)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of the superclass
+        """Return the line without a traceback."""
+        given = vars(record)
+        place = " ".join(f"{name}={given[name]}" for name in PLACE_FIELDS if name in given)
+        line = super().formatMessage(record)
+        return f"{line} [{place}]" if place else line
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line; what a caller passes as `extra` becomes fields of it."""
@@ -30,22 +54,32 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {key: value for key, value in vars(record).items() if key not in STANDARD_FIELDS}
+        line |= {
+            key: value
+            for key, value in vars(record).items()
+            if key not in STANDARD_FIELDS and key not in line
+        }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _is_no_repetition(record: logging.LogRecord) -> bool:
+    # Not by their levels, which the libraries set themselves when they are imported.
+    library = record.name.partition(".")[0]
+    return record.levelno >= logging.ERROR or library not in REPEATING_LIBRARIES
 
 
 @contextlib.contextmanager
 def on(stream: TextIO, settings: LogConfig) -> Iterator[None]:
     """Send the logs of all libraries to a stream, and leave the root logger as it was found."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        JsonFormatter() if settings.format == "json" else logging.Formatter(TEXT_FORMAT)
-    )
+    handler.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     root, own = logging.getLogger(), logging.getLogger("inferometer")
     levels_before = root.level, own.level
+    if level > logging.DEBUG:
+        handler.addFilter(_is_no_repetition)
     root.addHandler(handler)
     own.setLevel(level)
     # What libraries say at info is about their own insides; at debug everything is wanted.

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import pending
 from inferometer.clickhouse.owner import FolderOwner
+from inferometer.clickhouse.refusals import store_errors
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.core.price_rows import price_table
-from inferometer.errors import StateError, StoreError
+from inferometer.errors import BrokerError, ConfigError, StateError, StoreError
 from inferometer.jobs.process_chunk import ProcessChunk
+from inferometer.kafka.topics import describe_topic
 from inferometer.kafka.worker import SinkWorker
 from inferometer.names import PRICE_BOOK_TABLE
 from inferometer.runtime.mapping import price_book, sink_policy, worker_settings
+from inferometer.runtime.operation import Operation
+from inferometer.runtime.token_windows import TokenWindowWatch, check_token_windows
 
 if TYPE_CHECKING:
     from inferometer.clickhouse.settings import StoreSettings
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
 REPORT_EVERY_S = 10.0
 STORE_RETRY_S = 2.0
+CHECK_RETRY_S = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -46,35 +54,98 @@ def run_worker(settings: Settings, store: StoreSettings) -> SinkCounters:
 
 
 async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
-    book = price_book(settings.prices)
-    with await _open_store(store) as connection:
-        _require_schema(connection)
-        chunk_store = ClickHouseChunkStore(connection)
-        publish_prices(chunk_store, book)
-        worker = SinkWorker(
-            settings=worker_settings(settings),
-            processor=ProcessChunk(
+    chosen = worker_settings(settings)
+    with Operation(
+        kafka=chosen.kafka,
+        place=store.place,
+        metrics_host=settings.worker.metrics_host,
+        metrics_port=settings.worker.metrics_port,
+        clock=now,
+    ) as operation:
+        book = price_book(settings.prices)
+        with await _open_store(store) as connection:
+            _require_schema(connection)
+            chunk_store = operation.measured_store(ClickHouseChunkStore(connection))
+            publish_prices(chunk_store, book)
+            job = ProcessChunk(
                 store=chunk_store, book=book, policy=sink_policy(settings), clock=now
-            ),
-            clock=now,
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, worker.request_stop)
-        if store.is_embedded:
-            with FolderOwner(connection):
-                await _run_and_report(worker)
+            )
+            worker = SinkWorker(
+                settings=chosen,
+                processor=operation.measured_processor(job, chunk_store),
+                clock=now,
+                observer=operation.observer,
+            )
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, worker.request_stop)
+            windows = TokenWindowWatch(
+                connection, longest_outage_s=settings.worker.longest_outage_s
+            )
+            with (
+                FolderOwner(connection) if store.is_embedded else contextlib.nullcontext(),
+                operation.watching(
+                    worker,
+                    final_before_us=job.final_before_us,
+                    ask_store=partial(_ask, connection),
+                    token_windows=partial(_token_windows, windows),
+                ),
+            ):
+                checking = asyncio.create_task(_check_windows(worker, connection, settings))
+                await _run_and_report(worker, operation)
+                await _end(checking)
+            return worker.counters
+
+
+def _ask(connection: StoreConnection) -> None:
+    """Return once the store answers. Raises StoreError."""
+    with store_errors(connection.settings.place):
+        connection.reader().query("SELECT 1")
+
+
+def _token_windows(watch: TokenWindowWatch) -> dict[str, float]:
+    use = watch.measure(now())
+    return {} if use is None else {use.table: use.ratio}
+
+
+async def _check_windows(
+    worker: SinkWorker, connection: StoreConnection, settings: Settings
+) -> None:
+    """Hold the tables' token windows against the topic's partitions, once both are there.
+
+    Stops the worker and raises ConfigError where a retry would be stored twice.
+    """
+    kafka = worker_settings(settings).kafka
+    while True:
+        try:
+            topic = await asyncio.to_thread(describe_topic, kafka, kafka.topic)
+            await asyncio.to_thread(
+                check_token_windows, connection, settings, partitions=topic.partitions, now=now()
+            )
+        except ConfigError:
+            worker.request_stop()
+            raise
+        except (BrokerError, StoreError) as error:
+            logger.debug("the token windows cannot be checked yet: %s", error)
+            await asyncio.sleep(CHECK_RETRY_S)
         else:
-            await _run_and_report(worker)
-        return worker.counters
+            return
 
 
-async def _run_and_report(worker: SinkWorker) -> None:
-    report = asyncio.create_task(_report(worker))
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task; raise what it raised before."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _run_and_report(worker: SinkWorker, operation: Operation) -> None:
+    beside = [asyncio.create_task(_report(worker)), asyncio.create_task(operation.health.beat())]
     try:
         await worker.run()
     finally:
-        report.cancel()
+        for task in beside:
+            task.cancel()
 
 
 async def _open_store(store: StoreSettings) -> StoreConnection:
@@ -89,10 +160,9 @@ async def _open_store(store: StoreSettings) -> StoreConnection:
             if is_first:
                 logger.warning(
                     "no store at %s yet (%s); trying every %.0f s",
-                    store.place,
-                    error,
-                    STORE_RETRY_S,
-                )
+                    store.place, error, STORE_RETRY_S,
+                    extra={"store": store.place, "reason": "store_away"},
+                )  # fmt: skip
             is_first = False
             await asyncio.sleep(STORE_RETRY_S)
 
@@ -118,10 +188,12 @@ async def _report(worker: SinkWorker) -> None:
     while True:
         await asyncio.sleep(REPORT_EVERY_S)
         counters = worker.counters
+        rate = (counters.events - last) / REPORT_EVERY_S
         logger.info(
             "%d events (%.0f a second), %d stored, %d dead letters, %d duplicates, %d chunks, "
             "%d retries",
-            counters.events, (counters.events - last) / REPORT_EVERY_S, counters.stored,
-            counters.dead, counters.duplicates, counters.chunks, counters.retries,
+            counters.events, rate, counters.stored, counters.dead, counters.duplicates,
+            counters.chunks, counters.retries,
+            extra={"events_per_s": round(rate, 1), **asdict(counters)},
         )  # fmt: skip
         last = counters.events

@@ -1,0 +1,1 @@
+"""What an operator sees of a worker: Prometheus metrics, health and readiness, over HTTP."""
