@@ -73,6 +73,7 @@ class Intent:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Read what `asdict` gave. Raises TypeError for fields of another version."""
         spans = tuple(PartitionSpan(**span) for span in fields.pop("elsewhere", ()))
         return cls(**fields, elsewhere=spans)
 

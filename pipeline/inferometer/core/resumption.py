@@ -53,7 +53,7 @@ def resume(group: GroupPosition, stored: StoredProgress) -> Resumption:
 
     1. The group's offset counts, unless the ledger is ahead of it: offsets that went back, or
        expired. An offset beyond the ledger counts as well: holes of the log are in no chunk.
-    2. An open chunk of the group is finished, unless the ledger closes it.
+    2. An open chunk of the group is finished, unless the ledger goes past its beginning.
     3. Without one, an open chunk that the store knows from here on is finished: the group lost it.
 
     Raises StateError where an open chunk cannot be finished, since its records are gone.
@@ -75,14 +75,17 @@ def _further(committed: int | None, in_ledger: int | None) -> int | None:
 
 
 def _open_intent(group: GroupPosition, stored: StoredProgress, offset: int | None) -> Intent | None:
-    closed_before = stored.next_offset or 0
-    if group.intent is not None and group.intent.last_offset >= closed_before:
-        return group.intent
-    intent = stored.open_intent
+    ours, theirs = group.intent, stored.open_intent
+    # The ledger went past its beginning, so it was not the chunk that was begun there.
+    if ours is not None and ours.first_offset < (stored.next_offset or 0):
+        ours = None
     # An offset beyond it was set by someone who decided to go on without that chunk.
-    if intent is not None and (offset is None or intent.first_offset >= offset):
-        return intent
-    return None
+    if theirs is not None and offset is not None and theirs.first_offset < offset:
+        theirs = None
+    if ours is None or theirs is None or ours.first_offset != theirs.first_offset:
+        return ours or theirs
+    # Two for one place: offsets were lost and came back. What was begun last was begun in earnest.
+    return max(ours, theirs, key=lambda intent: intent.decided_at_us)
 
 
 def _require_records(intent: Intent, group: GroupPosition) -> None:

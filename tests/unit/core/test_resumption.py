@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inferometer.core.chunks import Intent
@@ -75,6 +77,16 @@ def test_an_offset_that_was_set_beyond_an_open_chunk_leaves_it_behind() -> None:
 def test_records_that_are_gone_are_said_to_be_lost() -> None:
     assert resume(group(10, earliest=25), StoredProgress(None, None)) == Resumption(25, None, 15)
     assert resume(group(None, earliest=25), StoredProgress(20, None)) == Resumption(25, None, 5)
+
+
+def test_of_two_chunks_begun_at_one_place_the_later_counts() -> None:
+    later = replace(intent(10, 12), decided_at_us=5)
+    assert resume(group(10, OPEN), StoredProgress(10, later)) == Resumption(10, later)
+    assert resume(group(10, later), StoredProgress(10, OPEN)) == Resumption(10, later)
+
+
+def test_an_open_chunk_that_the_ledger_goes_past_was_never_begun() -> None:
+    assert resume(group(10, OPEN), StoredProgress(13, None)) == Resumption(13)
 
 
 def test_an_open_chunk_whose_records_are_gone_stops() -> None:

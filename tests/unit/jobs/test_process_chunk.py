@@ -18,11 +18,11 @@ from inferometer.core.chunks import (
     PartitionSpan,
     StreamPartition,
 )
+from inferometer.core.log_rows import log_table
 from inferometer.core.price_book import PriceBook
 from inferometer.core.records import RecordColumns
 from inferometer.core.resumption import GroupPosition, Resumption
 from inferometer.errors import LeaseError, StateError, StoreError
-from inferometer.jobs import process_chunk
 from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.testing.leases import CertainLease
@@ -375,15 +375,13 @@ def test_a_replay_looks_where_the_first_try_looked() -> None:
 def test_a_record_that_computation_fails_on_becomes_a_dead_letter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = process_chunk.log_table
-
     def fail_on_poison(events: EventColumns, *others: Any) -> pa.Table:
-        table = real(events, *others)
+        table = log_table(events, *others)
         if "poison" in table.column("event_id").to_pylist():
             raise ZeroDivisionError("by this one")
         return table
 
-    monkeypatch.setattr(process_chunk, "log_table", fail_on_poison)
+    monkeypatch.setattr("inferometer.jobs.process_chunk.log_table", fail_on_poison)
     store = MemoryChunkStore()
     job = new_job(store)
     assign(job, 0)
