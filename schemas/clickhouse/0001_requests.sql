@@ -6,9 +6,16 @@
 -- Ordered by ten minutes first, since every page of the log asks for a span of time; inside them by
 -- workspace and model, which is what pages filter by next, and which puts like rows side by side
 -- for compression. No id is in the key: a lookup by id goes through its bloom filter.
+-- No instant is in the key either: rows of one key then stand in runs, chunk after chunk, and a
+-- merge copies runs (4.5 us of CPU a row), where ts_end behind the same key made it pick single
+-- rows from sixteen parts in turn (10.6 us). The runs are in the order of time, so that the range
+-- of ts_end in each granule still tells a query of seconds what to skip.
 -- A part below 256 MB keeps all of its columns in one file: a file for each column of each insert
--- cost as much as the insert itself. At least eight parts are merged at once, which rewrites a row
--- less often, and column by column even where the parts are small.
+-- cost as much as the insert itself. Merges go column by column even where the parts are small.
+-- At least sixteen parts are merged at once, and only where they weigh forty times as much as the
+-- heaviest of them (by default five; fewer the more parts there are, so a higher least number of
+-- parts rewrites more): by a simulation of the selection, a row is rewritten once, not twice, while
+-- forty million follow it, and 2.5 times, not four, in a day of chunks every 12 s.
 -- Every target of tokens remembers the last 10000 parts; a plain MergeTree remembers none unless
 -- told.
 CREATE TABLE IF NOT EXISTS requests
@@ -142,6 +149,8 @@ CREATE TABLE IF NOT EXISTS requests
     -- The names that the roll-ups use
     cost_usd Decimal(18, 12) ALIAS price_cost,
     team_id String ALIAS team_ids[1],
+    -- Pages ask for spans shorter than the ten minutes of the key
+    INDEX ts_end_range ts_end TYPE minmax GRANULARITY 1,
     -- One granule in a hundred is read for nothing, at 1.2 bytes an id
     INDEX request_id_bloom request_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -150,12 +159,13 @@ CREATE TABLE IF NOT EXISTS requests
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(ts_end)
-ORDER BY (toStartOfTenMinutes(ts_end), workspace_id, model, ts_end)
+ORDER BY (toStartOfTenMinutes(ts_end), workspace_id, model)
 TTL toDateTime(ts_end) + INTERVAL 14 DAY
 SETTINGS
     non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
     min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
+    merge_selector_base = 40,
     vertical_merge_algorithm_min_rows_to_activate = 16384,
     ttl_only_drop_parts = 1;

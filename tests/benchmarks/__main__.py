@@ -15,14 +15,18 @@ from rich.console import Console
 
 # Before any kernel is compiled: its cache must belong to exactly these sources.
 import tests.conftest as _kernel_cache
-from tests.benchmarks import faust_process, feeder, machine, steps, worker_process
+from tests.benchmarks import faust_process, feeder, machine, steps, store_cost, worker_process
 from tests.benchmarks.feeder import Feed, Shape
+from tests.benchmarks.measuring import Span
 from tests.benchmarks.orchestration import in_process, measure
 from tests.benchmarks.report import Findings, Rate
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("pipeline", "steps", "faust")
+PARTS = ("pipeline", "protocol", "steps", "store", "faust")
 STEP_CHUNKS = 5
+# Merges begin at sixteen parts; what they cost shows from two rounds of them on.
+STORE_CHUNKS = 40
+STORE_TIMEOUT_S = 1800.0
 # It reads one record at a time, so that a tenth of the events takes it as long.
 FAUST_SHARE = 8
 
@@ -61,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, default=400_000, help="events measured in a run")
     parser.add_argument("--warm-up", type=int, default=160_000, help="events before the first mark")
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement")
+    parser.add_argument(
+        "--store-chunks", type=int, default=STORE_CHUNKS, help="chunks of the part store"
+    )
     parser.add_argument("--shape", choices=("both", "full", "lean"), default="both")
     parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     parser.add_argument(
@@ -80,12 +87,34 @@ def _add(findings: Findings, part: str, shape: Shape, arguments: argparse.Namesp
         chunk = min(steps.CHUNK_EVENTS, events)
         findings.breakdowns.append(in_process(steps.run, shape, STEP_CHUNKS, chunk))
         return
+    if part == "store":
+        chunks, size = arguments.store_chunks, steps.CHUNK_EVENTS
+        found = in_process(store_cost.run, shape, chunks, size, timeout_s=STORE_TIMEOUT_S)
+        findings.store_costs.append(found)
+        return
+    if part == "protocol":
+        _add_pairs(findings, shape, arguments)
+        return
     if part == "faust":
         events, warm_up = events // FAUST_SHARE, warm_up // FAUST_SHARE
     work = worker_process.run if part == "pipeline" else faust_process.run
     kafka = arguments.kafka if part == "pipeline" else ""
     spans = measure(Feed(shape, warm_up, events, kafka), work, runs=arguments.runs)
     findings.rates.append(Rate(f"{part}_{shape}", _WHAT[part].format(shape), spans))
+
+
+def _add_pairs(findings: Findings, shape: Shape, arguments: argparse.Namespace) -> None:
+    """Measure exactly once against at least once in turn, so that the machine's mood meets both."""
+    feed = Feed(shape, arguments.warm_up, arguments.events, arguments.kafka)
+    spans: tuple[list[Span], list[Span]] = ([], [])
+    for _ in range(arguments.runs):
+        for kept, work in zip(
+            spans, (worker_process.run, worker_process.run_without_protocol), strict=True
+        ):
+            kept += measure(feed, work, runs=1)
+    for name, kept in zip(("exactly once", "at least once"), spans, strict=True):
+        what = f"whole process, {shape} events, {name}, in turn"
+        findings.rates.append(Rate(f"protocol_{name.replace(' ', '_')}_{shape}", what, kept))
 
 
 def _settings(kafka: str) -> dict[str, str]:

@@ -88,10 +88,12 @@ class _Named:
         self.ts_end = fields["ts_end"]
 
 
-def make_values(shape: Shape, count: int, seed: int) -> list[bytes]:
-    """Return event records that end now, so that the door lets them in."""
-    start_us = int((time.time() - count / EVENT_RATE) * 1e6)
-    return list(_MAKERS[shape](count, seed, start_us=start_us, rate=EVENT_RATE))
+def make_values(
+    shape: Shape, count: int, seed: int, *, end_s: float | None = None, rate: float = EVENT_RATE
+) -> list[bytes]:
+    """Return event records that end now or at an instant, so that the door lets them in."""
+    start_us = int(((time.time() if end_s is None else end_s) - count / rate) * 1e6)
+    return list(_MAKERS[shape](count, seed, start_us=start_us, rate=rate))
 
 
 def _as_record(value: bytes) -> Record:

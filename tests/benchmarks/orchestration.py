@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.benchmarks.feeder import Feed
 
 ANSWER_TIMEOUT_S = 300.0
+# Every event is made, and sent to a broker that keeps it, before a run begins.
+FILL_TIMEOUT_S = 1800.0
 # Forking a process that holds librdkafka or ClickHouse would copy their locks, not their threads.
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -31,7 +33,7 @@ def _one_run(feed: Feed, measured: Callable[..., None], commands: Connection, fe
     for partition in range(feeder.PARTITIONS):
         fetched[partition] = 0
     commands.send("open")
-    place = _answer(commands)
+    place = _answer(commands, FILL_TIMEOUT_S)
     pipe, far_end = _CONTEXT.Pipe()
     process = _CONTEXT.Process(target=measured, args=(place, feed, far_end, fetched), daemon=True)
     process.start()
@@ -50,13 +52,15 @@ def _one_run(feed: Feed, measured: Callable[..., None], commands: Connection, fe
     return span
 
 
-def in_process(work: Callable[..., None], *arguments: Any) -> Any:
+def in_process(
+    work: Callable[..., None], *arguments: Any, timeout_s: float = ANSWER_TIMEOUT_S
+) -> Any:
     """Return what `work(pipe, *arguments)` sends from a process of its own."""
     pipe, far_end = _CONTEXT.Pipe()
     process = _CONTEXT.Process(target=work, args=(far_end, *arguments), daemon=True)
     process.start()
     try:
-        return _answer(pipe)
+        return _answer(pipe, timeout_s)
     finally:
         process.kill()
 
@@ -74,9 +78,9 @@ def _process(work: Callable[..., None], *arguments: Any) -> Iterator[Connection]
         process.kill()
 
 
-def _answer(pipe: Connection) -> Any:
-    if not pipe.poll(ANSWER_TIMEOUT_S):
-        raise RuntimeError(f"a process of the benchmark has been silent for {ANSWER_TIMEOUT_S} s")
+def _answer(pipe: Connection, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
+    if not pipe.poll(timeout_s):
+        raise RuntimeError(f"a process of the benchmark has been silent for {timeout_s:.0f} s")
     answer = pipe.recv()
     if isinstance(answer, BaseException):
         raise answer

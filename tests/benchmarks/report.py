@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.measuring import Span
     from tests.benchmarks.steps import Breakdown
+    from tests.benchmarks.store_cost import StoreCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,15 @@ RATE_HEADERS = (
 )
 STEP_HEADERS = ("step", "us an event")
 INSERT_HEADERS = ("insert", "rows a chunk", "us an event")
+STORE_HEADERS = (
+    "table",
+    "rows a chunk",
+    "insert, us an event",
+    "rewrites of a row",
+    "one rewrite, us a row",
+    "merges, us an event",
+    "bytes a row",
+)
 
 
 @dataclass(slots=True)
@@ -71,6 +81,7 @@ class Findings:
     settings: dict[str, str]
     rates: list[Rate] = field(default_factory=list)
     breakdowns: list[Breakdown] = field(default_factory=list)
+    store_costs: list[StoreCost] = field(default_factory=list)
 
     def tables(self) -> list[tuple[str, tuple[str, ...], list[list[str]]]]:
         """Return (title, headers, rows) of each table."""
@@ -81,6 +92,9 @@ class Findings:
             per = f"{part.shape} events, median of {part.chunks} chunks of {part.events_a_chunk:,}"
             found.append((f"In memory: {per}", STEP_HEADERS, _step_rows(part)))
             found.append((f"Inserts: {per}, merges aside", INSERT_HEADERS, _insert_rows(part)))
+        for cost in self.store_costs:
+            per = f"{cost.shape} events, {cost.chunks} chunks of {cost.events_a_chunk:,}"
+            found.append((f"Store, CPU: {per}", STORE_HEADERS, _store_rows(cost)))
         return found
 
     def rich_tables(self) -> list[Table]:
@@ -102,6 +116,7 @@ class Findings:
                 for rate in self.rates
             ],
             "breakdowns": [asdict(part) for part in self.breakdowns],
+            "store_costs": [asdict(cost) for cost in self.store_costs],
         }
         return json.dumps(document, indent=1) + "\n"
 
@@ -134,6 +149,26 @@ def _insert_rows(part: Breakdown) -> list[list[str]]:
         for table, us in part.inserts_us.items()
     ]
     return [*rows, ["all", "", f"{sum(part.inserts_us.values()):.2f}"]]
+
+
+def _store_rows(cost: StoreCost) -> list[list[str]]:
+    rows = []
+    for table, part in cost.tables.items():
+        # An estimate: later rewrites meet fewer and heavier rows than the one that was measured.
+        merges_us = part.rewrites * part.rewrite_us * part.rows_a_chunk / cost.events_a_chunk
+        rows.append(
+            [
+                table,
+                f"{part.rows_a_chunk:,.0f}",
+                f"{part.insert_us:.3f}",
+                f"{part.rewrites:.2f}",
+                f"{part.rewrite_us:.2f}",
+                f"{merges_us:.3f}",
+                f"{part.bytes_a_row:.1f}",
+            ]
+        )
+    inserts_us = sum(part.insert_us for part in cost.tables.values())
+    return [*rows, ["all, measured", "", f"{inserts_us:.2f}", "", "", f"{cost.merges_us:.2f}", ""]]
 
 
 def _rich(title: str, headers: tuple[str, ...], rows: list[list[str]]) -> Table:

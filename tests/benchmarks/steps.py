@@ -24,14 +24,14 @@ from inferometer.core.chunks import Chunk, PartitionSpan, StreamPartition
 from inferometer.core.decoder import DecodedRows
 from inferometer.core.records import RecordColumns
 from inferometer.core.resumption import GroupPosition, StoredProgress
-from inferometer.jobs import process_chunk
+from inferometer.jobs import process_chunk, seen_events
 from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.names import REQUESTS_TOPIC
 from inferometer.prices import load_book
 from inferometer.runtime.worker import now
 from inferometer.testing.leases import CertainLease
-from tests.benchmarks.feeder import PARTITIONS, Shape, make_values
+from tests.benchmarks.feeder import EVENT_RATE, PARTITIONS, Shape, make_values
 from tests.benchmarks.measuring import cpu_s
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ STEPS = (
 )
 """The names under which the job calls its steps; `select` is a method, the others functions."""
 
-CHUNK_EVENTS = 38_000
-"""What a chunk of full events holds under the worker's default settings: 32 MiB of values."""
+CHUNK_EVENTS = 100_000
+"""What a chunk of full events holds under the worker's default settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,8 @@ def _by_chunk(values: list[float], chunks: int) -> list[float]:
 
 
 def _records(shape: Shape, chunks: int, events_a_chunk: int) -> list[RecordColumns]:
-    values = make_values(shape, chunks * events_a_chunk * PARTITIONS, seed=2)[::PARTITIONS]
+    # Of one partition, so that a chunk spans as much event time as in a worker.
+    values = make_values(shape, chunks * events_a_chunk, seed=2, rate=EVENT_RATE / PARTITIONS)
     return [
         RecordColumns.from_values(
             values[first : first + events_a_chunk],
@@ -191,9 +192,12 @@ def _run_all(store: ChunkStore, records: list[RecordColumns]) -> list[float]:
 def _timed_steps() -> Iterator[dict[str, list[float]]]:
     """Time the functions that the job calls by name, and put them back."""
     seconds: dict[str, list[float]] = defaultdict(list)
-    places: list[tuple[Any, str]] = [
-        (DecodedRows if name == "select" else process_chunk, name) for name in STEPS
-    ]
+    homes: dict[str, Any] = {
+        "select": DecodedRows,
+        "hash_texts": seen_events,
+        "repeated_in_chunk": seen_events,
+    }
+    places = [(homes.get(name, process_chunk), name) for name in STEPS]
     originals = [getattr(place, name) for place, name in places]
     for (place, name), original in zip(places, originals, strict=True):
         setattr(place, name, _timed(original, seconds[name]))

@@ -26,6 +26,7 @@ from inferometer.kafka.worker import SinkWorker
 from inferometer.prices import load_book
 from inferometer.runtime.worker import now, publish_prices
 from tests.benchmarks.measuring import Mark, Span
+from tests.benchmarks.without_protocol import PlainCommitter, PlainStore, take_out
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence
@@ -39,7 +40,22 @@ _POLL_S = 0.005
 _STALL_S = 120.0
 
 
-def run(place: BrokerPlace, feed: Feed, pipe: Connection, fetched: MutableSequence[int]) -> None:
+def run_without_protocol(
+    place: BrokerPlace, feed: Feed, pipe: Connection, fetched: MutableSequence[int]
+) -> None:
+    """Do the same at least once instead of exactly once."""
+    take_out()
+    run(place, feed, pipe, fetched, is_exact=False)
+
+
+def run(
+    place: BrokerPlace,
+    feed: Feed,
+    pipe: Connection,
+    fetched: MutableSequence[int],
+    *,
+    is_exact: bool = True,
+) -> None:
     """Work until every record is acknowledged; answers "ready", "warm", then a `Span`.
 
     An exception is answered in place of what is due.
@@ -50,7 +66,7 @@ def run(place: BrokerPlace, feed: Feed, pipe: Connection, fetched: MutableSequen
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     try:
         with tempfile.TemporaryDirectory(prefix="inferometer-bench-") as folder:
-            _run(place, feed, pipe, fetched, Path(folder))
+            _run(place, feed, pipe, fetched, Path(folder), is_exact=is_exact)
     except BaseException as error:
         pipe.send(RuntimeError(repr(error)))
         raise
@@ -62,12 +78,14 @@ def _run(
     pipe: Connection,
     fetched: MutableSequence[int],
     folder: Path,
+    *,
+    is_exact: bool,
 ) -> None:
     with StoreConnection(StoreSettings(data_dir=folder)) as connection:
         migrate(connection, report=lambda _line: None)
         _report_fetches(fetched)
         acknowledged = _Acknowledged()
-        worker = _worker(place, connection, acknowledged)
+        worker = _worker(place, connection, acknowledged, is_exact=is_exact)
         thread = threading.Thread(target=lambda: asyncio.run(worker.run()), daemon=True)
         thread.start()
         pipe.send("ready")
@@ -83,9 +101,13 @@ def _run(
 
 
 def _worker(
-    place: BrokerPlace, connection: StoreConnection, acknowledged: _Acknowledged
+    place: BrokerPlace,
+    connection: StoreConnection,
+    acknowledged: _Acknowledged,
+    *,
+    is_exact: bool,
 ) -> SinkWorker:
-    store = ClickHouseChunkStore(connection)
+    store = (ClickHouseChunkStore if is_exact else PlainStore)(connection)
     book = load_book()
     publish_prices(store, book)
     return SinkWorker(
@@ -103,6 +125,7 @@ def _worker(
         processor=ProcessChunk(store=store, book=book, policy=SinkPolicy(), clock=now),
         clock=now,
         on_acknowledged=acknowledged,
+        decorate_committer=(lambda committer: committer) if is_exact else PlainCommitter,
     )
 
 
