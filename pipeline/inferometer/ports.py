@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from inferometer.core.cubes import Cube, Resolution
     from inferometer.core.records import RecordColumns
+    from inferometer.core.redrive import DeadLetterRow, LetterFilter, LetterPlace
     from inferometer.core.resumption import GroupPosition, Resumption, StoredProgress
 
 
@@ -198,7 +199,49 @@ class AuditStore(Protocol):
         """Return those ids that the log holds from any partition of a topic."""
 
 
-class TopicReader(Protocol):
+class RepairStore(Protocol):
+    """Where repairs are written. Calls block and raise StoreError."""
+
+    def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
+        """Store rows as one block; idempotent for one token, as `ChunkStore.insert`."""
+
+    def count_repairs(self, token_prefix: str) -> int:
+        """Return how many repairs whose tokens begin with this were recorded as done."""
+
+
+class DeadLetterStore(Protocol):
+    """Where dead letters, and the record of those sent again, are kept. Raises StoreError."""
+
+    def letters(self, wanted: LetterFilter) -> Iterator[DeadLetterRow]:
+        """Yield letters in the order in which they were decided, without their bytes.
+
+        May be consumed while letters are recorded as sent; each comes once.
+        """
+
+    def counts(self, wanted: LetterFilter) -> dict[str, int]:
+        """Return how many letters there are by reason, the most frequent first."""
+
+    def values(self, places: Sequence[LetterPlace]) -> dict[LetterPlace, bytes]:
+        """Return the original bytes of letters."""
+
+    def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
+        """Store rows as one block; idempotent for one token, as `ChunkStore.insert`."""
+
+
+class RecordSender(Protocol):
+    """Sends records to chosen partitions of the requests topic. Blocks, raises BrokerError."""
+
+    def partitions(self) -> int:
+        """Return how many partitions the topic has."""
+
+    def send(self, records: Sequence[tuple[int, bytes]]) -> list[int]:
+        """Send (partition, JSON event) in order; return their offsets once the broker has all.
+
+        When it raises, any of them may have arrived.
+        """
+
+
+class TopicView(Protocol):
     """What an audit reads of the broker; never joins the group. Calls block, raise BrokerError."""
 
     def stream_id(self) -> str:

@@ -16,7 +16,7 @@
 -- heaviest of them (by default five; fewer the more parts there are, so a higher least number of
 -- parts rewrites more): by a simulation of the selection, a row is rewritten once, not twice, while
 -- forty million follow it, and 2.5 times, not four, in a day of chunks every 12 s.
--- Every target of tokens remembers the last 10000 parts; a plain MergeTree remembers none unless
+-- Every target of tokens remembers the last 30000 parts; a plain MergeTree remembers none unless
 -- told.
 CREATE TABLE IF NOT EXISTS requests
 (
@@ -162,7 +162,7 @@ PARTITION BY toYYYYMMDD(ts_end)
 ORDER BY (toStartOfTenMinutes(ts_end), workspace_id, model)
 TTL toDateTime(ts_end) + INTERVAL 14 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
     min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,

@@ -93,7 +93,7 @@ ORDER BY (
 )
 TTL window_start + INTERVAL 90 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
     min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,
@@ -110,7 +110,7 @@ ORDER BY (
 )
 TTL window_start + INTERVAL 1095 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
     min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 16,

@@ -22,7 +22,7 @@ PARTITION BY toYYYYMMDD(decided_at)
 ORDER BY (reason, kafka_topic, kafka_partition, stream_id, kafka_offset, kafka_index)
 TTL toDateTime(decided_at) + INTERVAL 14 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)',
     ttl_only_drop_parts = 1;
@@ -54,7 +54,7 @@ PARTITION BY toYYYYMM(decided_at)
 ORDER BY (kafka_topic, kafka_partition, stream_id, first_offset)
 TTL toDateTime(decided_at) + INTERVAL 90 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)';
 
@@ -77,7 +77,7 @@ PARTITION BY toYYYYMM(decided_at)
 ORDER BY (kafka_topic, kafka_partition, stream_id, first_offset)
 TTL toDateTime(decided_at) + INTERVAL 90 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800,
     default_compression_codec = 'ZSTD(1)';
 
@@ -95,7 +95,7 @@ ENGINE = AggregatingMergeTree
 ORDER BY (kafka_topic, kafka_partition, stream_id)
 TTL toDateTime(updated_at) + INTERVAL 90 DAY
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800;
 
 -- Each chunk's watermark travels with its ledger row. The pairing of tokens that views break does
@@ -135,5 +135,5 @@ ORDER BY (
     traffic_class, daily_from_us
 )
 SETTINGS
-    non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000,
+    non_replicated_deduplication_window = 30000, replicated_deduplication_window = 30000,
     replicated_deduplication_window_seconds = 604800;

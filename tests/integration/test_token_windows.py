@@ -120,7 +120,7 @@ def test_a_worker_warns_of_more_partitions_than_the_windows_last_for(
     connection: StoreConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     check_token_windows(connection, SETTINGS, partitions=96, now=NOW)
-    assert "requests remembers 10000 tokens" in caplog.text
+    assert "requests remembers 30000 tokens" in caplog.text
     assert "may need 43200" in caplog.text
 
 

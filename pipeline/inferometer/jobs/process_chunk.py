@@ -157,9 +157,16 @@ class ProcessChunk:
             if not poison:
                 raise
             logger.exception(
-                "%d records of %s/%d failed in computation and are dead letters now; please report it",
-                len(poison), chunk.source.topic, chunk.source.partition,
-            )  # fmt: skip
+                "%d records failed in computation and are dead letters now; please report it",
+                len(poison),
+                extra={
+                    "topic": chunk.source.topic,
+                    "partition": chunk.source.partition,
+                    "first_offset": chunk.intent.first_offset,
+                    "last_offset": chunk.intent.last_offset,
+                    "reason": "internal_error",
+                },
+            )
             return self._computed(chunk, poison)
 
     def _poison(self, chunk: Chunk) -> dict[int, Refusal]:

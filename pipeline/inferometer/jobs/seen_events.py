@@ -92,6 +92,7 @@ class SeenEvents:
                 "%s has too many partitions to look for duplicates across them after their number "
                 "has changed; `inferometer audit` finds those that are stored twice",
                 self._source.topic,
+                extra={"topic": self._source.topic, "reason": "too_many_partitions"},
             )
             spans = ()
         horizon = Horizon()

@@ -63,5 +63,5 @@ def test_every_table_but_the_price_book_forgets() -> None:
 def test_every_target_of_tokens_remembers_them() -> None:
     text = "".join(migration.text for migration in load_migrations())
     tables = text.count("CREATE TABLE")
-    assert text.count(" non_replicated_deduplication_window = 10000") == tables
-    assert text.count(" replicated_deduplication_window = 10000") == tables
+    assert text.count(" non_replicated_deduplication_window = 30000") == tables
+    assert text.count(" replicated_deduplication_window = 30000") == tables
