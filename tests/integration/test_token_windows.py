@@ -85,7 +85,7 @@ def test_every_table_of_chunks_says_how_many_tokens_it_remembers(
 ) -> None:
     windows = TokenWindowReports(connection).windows()
     assert {window.table for window in windows} == set(CHUNK_TABLES)
-    assert {window.size for window in windows} == {10_000}
+    assert {window.size for window in windows} == {30_000}
 
 
 def test_a_table_without_a_window_remembers_nothing(connection: StoreConnection) -> None:
@@ -134,7 +134,7 @@ def test_a_window_half_in_use_is_told_once(
     connection: StoreConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = TokenWindowWatch(connection, longest_outage_s=900)
-    write_ledger(connection, chunks=5_000, days=1, at=NOW)
+    write_ledger(connection, chunks=15_000, days=1, at=NOW)
     with caplog.at_level(logging.WARNING):
         uses = [watch.measure(NOW) for _ in range(2)]
     assert [use.ratio if use else None for use in uses] == [0.5, 0.5]
