@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench format lock clean
+.PHONY: help demo test lint bench faults format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -32,6 +32,10 @@ lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compo
 
 bench: $(INSTALLED) ## events per CPU-second of the whole process on this machine; flags in ARGS="..."
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+faults: $(INSTALLED) ## kills, freezes and outages against an oracle; SEED= EVENTS= MINUTES=, flags in ARGS="..."
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 format: $(INSTALLED) ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .

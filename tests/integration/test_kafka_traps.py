@@ -124,6 +124,14 @@ class _RefusesLater(MemoryChunkStore):
         super().insert(table=table, rows=rows, token=token)
 
 
+class _Slow(MemoryChunkStore):
+    """Takes its time, so that a rebalance finds chunks in the middle."""
+
+    def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
+        threading.Event().wait(0.04)
+        super().insert(table=table, rows=rows, token=token)
+
+
 def ids(count: int, prefix: str = "e") -> list[str]:
     return [f"{prefix}-{number}" for number in range(count)]
 
@@ -239,6 +247,28 @@ def test_more_partitions_than_before(kafka_broker: KafkaService) -> None:
 
     bench.assert_stored_once(ids(60) + ids(20, "later"))
     assert sum(bench.column(LEDGER_TABLE, "duplicates")) == 40
+
+
+def test_a_rebalance_waits_for_the_chunk_that_runs(kafka_broker: KafkaService) -> None:
+    bench = Bench(kafka_broker, partitions=2)
+    bench.store = _Slow()
+
+    async def join() -> None:
+        first, second = bench.worker(), bench.worker()
+        async with running(first):
+            await until(lambda: first.counters.chunks >= 1, ANSWER_S)
+            async with running(second):
+                await until(lambda: first.counters.events + second.counters.events >= 600, ANSWER_S)
+                assert second.counters.chunks
+        assert first.counters.fenced + second.counters.fenced == 0
+
+    for partition in range(2):
+        bench.send(ids(300, f"p{partition}"), partition=partition)
+    asyncio.run(join())
+
+    bench.assert_stored_once(ids(300, "p0") + ids(300, "p1"))
+    # Nobody had to do a chunk again.
+    assert bench.store.repeated_tokens == []
 
 
 def test_members_that_come_and_go_under_load(kafka_broker: KafkaService) -> None:

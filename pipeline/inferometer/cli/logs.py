@@ -29,6 +29,11 @@ REPEATING_LIBRARIES = ("clickhouse_connect", "urllib3")
 """What they warn of we meet as an error, and say it with what is done about it."""
 
 
+CHATTY_LIBRARIES = ("aiokafka",)
+"""They say the same dozens of times a second while a broker is away."""
+CHATTER_EVERY_S = 10.0
+
+
 class TextFormatter(logging.Formatter):
     """A line for people; where in the stream it happened stands after the message."""
 
@@ -70,6 +75,27 @@ def _is_no_repetition(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR or library not in REPEATING_LIBRARIES
 
 
+class FewerRepetitions:
+    """Lets a chatty library say each thing once in a while, and counts what it kept back."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is to be written."""
+        if record.name.partition(".")[0] not in CHATTY_LIBRARIES:
+            return True
+        key = (record.name, str(record.msg))
+        at, kept_back = self._said.get(key, (float("-inf"), 0))
+        if record.created - at < CHATTER_EVERY_S:
+            self._said[key] = (at, kept_back + 1)
+            return False
+        self._said[key] = (record.created, 0)
+        if kept_back:
+            record.msg = f"{record.msg} (and {kept_back} times more in between)"
+        return True
+
+
 @contextlib.contextmanager
 def on(stream: TextIO, settings: LogConfig) -> Iterator[None]:
     """Send the logs of all libraries to a stream, and leave the root logger as it was found."""
@@ -80,6 +106,7 @@ def on(stream: TextIO, settings: LogConfig) -> Iterator[None]:
     levels_before = root.level, own.level
     if level > logging.DEBUG:
         handler.addFilter(_is_no_repetition)
+        handler.addFilter(FewerRepetitions())
     root.addHandler(handler)
     own.setLevel(level)
     # What libraries say at info is about their own insides; at debug everything is wanted.

@@ -77,7 +77,8 @@ def build_app(
         autodiscover=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
-        stream_wait_empty=False,
+        # `wait_empty` of the consumer is ours: it lets running chunks end before a rejoin.
+        stream_wait_empty=True,
         stream_recovery_delay=0.0,
         stream_buffer_maxsize=STREAM_BUFFER_FETCHES,
         broker_session_timeout=settings.session_timeout_s,

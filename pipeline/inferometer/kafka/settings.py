@@ -74,7 +74,8 @@ class WorkerSettings:
     """How long a rebalance waits for running chunks; the generation is still valid then."""
     stop_s: float = 30.0
     """How long a stop waits for running chunks."""
-    session_timeout_s: float = 10.0
+    session_timeout_s: float = 6.0
+    """Of a dead worker; what it had is taken over after it. A broker takes 6 s at least."""
     heartbeat_interval_s: float = 1.0
 
     @property

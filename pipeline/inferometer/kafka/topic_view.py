@@ -11,6 +11,7 @@ from inferometer.core.chunks import GroupMetadata
 from inferometer.core.conservation import PartitionPosition
 from inferometer.core.records import RecordColumns
 from inferometer.errors import BrokerError, StateError
+from inferometer.kafka.group_offsets import committed_offsets
 from inferometer.kafka.topics import TopicReader
 
 if TYPE_CHECKING:
@@ -42,15 +43,13 @@ class KafkaTopicView:
         found: dict[int, PartitionPosition] = {}
         try:
             # Committed first: an offset committed later may lie beyond the end that was read.
-            wanted = [TopicPartition(topic, partition) for partition in range(count)]
-            committed = consumer.committed(wanted, timeout=ANSWER_TIMEOUT_S)
-            for partition in committed:
-                low, high = consumer.get_watermark_offsets(partition, timeout=ANSWER_TIMEOUT_S)
-                found[partition.partition] = PartitionPosition(
-                    low=low,
-                    high=high,
-                    committed=partition.offset if partition.offset >= 0 else None,
-                    metadata=_metadata(partition.metadata),
+            committed = committed_offsets(self._kafka, count)
+            for partition in range(count):
+                source = TopicPartition(topic, partition)
+                low, high = consumer.get_watermark_offsets(source, timeout=ANSWER_TIMEOUT_S)
+                offset, metadata = committed.get(partition, (None, ""))
+                found[partition] = PartitionPosition(
+                    low=low, high=high, committed=offset, metadata=_metadata(metadata)
                 )
         except KafkaException as error:
             raise self._refused(error) from error

@@ -153,8 +153,11 @@ class BatchConsumer(driver.Consumer):
         return False
 
     async def wait_empty(self) -> None:
-        """Let running chunks end before the partitions are given up."""
-        await self.app.sink.drain()
+        """Let running chunks end before the partitions are given up: the generation still holds."""
+        if self.app.should_stop:
+            await self.app.sink.stop()
+        else:
+            await self.app.sink.drain()
 
     async def verify_all_partitions_active(self) -> None:
         """Look for no livelock in streams that hold a fetch for microseconds."""

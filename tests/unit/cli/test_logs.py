@@ -81,3 +81,18 @@ def test_what_a_client_library_repeats_is_shown_only_to_those_who_debug(
     with logs.on(stream, LogConfig(format="text", level=level)):
         logging.getLogger("urllib3.connectionpool").warning("Retrying")
     assert ("Retrying" in stream.getvalue()) is is_shown
+
+
+def test_a_chatty_library_says_the_same_once_in_ten_seconds() -> None:
+    passes = logs.FewerRepetitions()
+
+    def says(message: str, at: float, name: str = "aiokafka.consumer") -> str | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, message, ("x",), None)
+        record.created = at
+        return record.getMessage() if passes(record) else None
+
+    assert says("no node %s", 0.0) == "no node x"
+    assert [says("no node %s", at) for at in (0.1, 5.0, 9.9)] == [None] * 3
+    assert says("other %s", 5.0) == "other x"
+    assert says("no node %s", 10.0) == "no node x (and 3 times more in between)"
+    assert says("no node %s", 10.1, name="inferometer.kafka") == "no node x"
