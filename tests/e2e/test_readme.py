@@ -61,7 +61,7 @@ def test_the_quick_start_runs_as_it_stands(installed: Path, tmp_path: Path) -> N
 
 
 def test_the_example_of_the_sdk_runs_and_keeps_the_request_unharmed_without_a_broker() -> None:
-    [example] = [text for text in blocks("python") if "Client(" in text]
+    example, *_ = [text for text in blocks("python") if "Client(" in text]
     chunks = [SimpleNamespace(tokens=3), SimpleNamespace(tokens=5)]
     scope: dict[str, Any] = {
         "model_server": SimpleNamespace(generate=lambda _prompt: iter(chunks)),

@@ -144,7 +144,7 @@ def test_offsets_that_expire_while_a_chunk_is_half_written(
     bench.store = _RefusesLater(inserts)
     bench.send(ids(120))
     with pytest.raises(StoreError):
-        asyncio.run(bench.work(until_events=10_000))
+        asyncio.run(asyncio.wait_for(bench.worker().run(), ANSWER_S))
     bench.forget_group()
 
     bench.send(ids(30, "later"))

@@ -50,10 +50,10 @@ class LostInserts:
     def missing(self, *, table: str, rows: pa.Table) -> pa.Table:
         """Return those rows of one partition's insert that a table lacks. Raises StoreError.
 
-        They are stored under a token of their own, `<token>/again`: the first is an orphan.
+        None are, where rows have no offsets to tell them by. They are stored under a token of their own, `<token>/again`: the first is an orphan.
         """
-        if rows.num_rows == 0:
-            return rows
+        if rows.num_rows == 0 or "kafka_offset" not in rows.column_names:
+            return rows.slice(0, 0)
         offsets = rows.column("kafka_offset").to_numpy().astype(np.uint64)
         indexes = np.zeros(len(offsets), dtype=np.uint64)
         if "kafka_index" in rows.column_names:

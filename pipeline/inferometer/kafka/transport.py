@@ -43,6 +43,8 @@ CHECK_TIMEOUT_S = 5.0
 METADATA_MAX_AGE_MS = 60_000
 """After so long new partitions of the topic are noticed."""
 NO_PARTITIONS_PAUSE_S = 0.05
+THREAD_START_TIMEOUT_S = 5.0
+THREAD_START_POLL_S = 0.01
 REFUSALS = (
     GroupAuthorizationFailedError,
     InconsistentGroupProtocolError,
@@ -113,6 +115,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.thread_loop))
 
     @property
+    def is_begun(self) -> bool:
+        """Whether the thread runs, or is about to."""
+        return self._thread is not None
+
+    @property
     def is_connected(self) -> bool:
         """Whether the consumer knows its group."""
         return self._consumer is not None and self._consumer.coordinator is not None
@@ -165,6 +172,17 @@ class BatchConsumer(driver.Consumer):
     async def on_stop(self) -> None:
         """Drain while the consumer still stands."""
         await self.app.sink.stop()
+
+    async def settle(self) -> None:
+        """Wait for our thread to be on its way: stopped before, it would go on for ever."""
+        thread = self._thread
+        if not thread.is_begun:
+            thread.thread_loop.close()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(THREAD_START_TIMEOUT_S):
+                while not thread.started:
+                    await self.sleep(THREAD_START_POLL_S)
 
     # What replaces it
 

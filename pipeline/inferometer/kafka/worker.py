@@ -140,6 +140,7 @@ class SinkWorker:
             for task in (starting, confirming):
                 task.cancel()
             await asyncio.wait({starting, confirming})
+            await app.batch_consumer.settle()
             await app.stop()
             # Faust stops a consumer that has been started, and no other.
             await sink.stop()
