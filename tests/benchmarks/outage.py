@@ -62,7 +62,10 @@ def _measure(folder: Path, outage_s: float, rate: float) -> dict[str, float]:
             _feeding(broker.bootstrap_servers, rate),
             _worker(folder, broker.bootstrap_servers, store.url) as worker,
         ):
-            return _through(worker, store, outage_s)
+            found = _through(worker, store, outage_s)
+            if found["seconds_to_full_rate"] == float("inf"):
+                print((folder / "worker.log").read_text(errors="replace")[-4000:], file=sys.stderr)
+            return found
     finally:
         store.kill()
         broker.close()

@@ -68,6 +68,8 @@ class _Partition:
     """What the sink keeps of a partition between chunks; all of it can be rebuilt from the log."""
 
     seen: SeenEvents
+    tried: tuple[Chunk, _Computed] | None = None
+    """A chunk that the store did not take, and what it yields: computed once, however often tried."""
     watermark: WatermarkState = field(default_factory=WatermarkState)
     stored_watermark_us: int = 0
 
@@ -136,11 +138,15 @@ class ProcessChunk:
         Raises StoreError and LeaseError; nothing is remembered of a chunk that failed.
         """
         self._require_versions(chunk.intent)
-        computed = self._compute(chunk)
+        partition = self._partitions[chunk.source]
+        if partition.tried is None or partition.tried[0] is not chunk:
+            partition.tried = (chunk, self._compute(chunk))
+        computed = partition.tried[1]
         for table, rows in computed.tables.items():
             lease.check()
             self._store.insert(table=table, rows=rows, token=chunk.token(table))
-        partition, outcome = self._partitions[chunk.source], computed.outcome
+        partition.tried = None
+        outcome = computed.outcome
         partition.seen.add(computed.hashes, chunk.intent)
         partition.watermark.raise_to(outcome.watermark_us)
         partition.stored_watermark_us = max(partition.stored_watermark_us, outcome.watermark_us)

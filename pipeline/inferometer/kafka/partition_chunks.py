@@ -372,3 +372,6 @@ class PartitionChunks:
         finally:
             if work.done():
                 self._work = None
+            # An error's traceback holds this frame: with the future in it they would hold each other,
+            # and all that the call had computed, until the collector comes.
+            del work
