@@ -29,6 +29,8 @@ CONNECT_TIMEOUT_S = 5
 """Twice this at most, since a connection is tried once more."""
 ANSWER_TIMEOUT_S = 60
 """For questions and definitions; a server that works on a long one says so every 55 s."""
+LONG_ANSWER_TIMEOUT_S = 900
+"""For the questions of people and audits, which no pipeline waits for."""
 HTTPS_PORT = 8443
 HTTP_PORT = 8123
 
@@ -51,6 +53,7 @@ class StoreConnection:
         if problems:
             raise ConfigError([f"store.{problem}" for problem in problems])
         self.settings = settings
+        self._answer_timeout_s = ANSWER_TIMEOUT_S if create else LONG_ANSWER_TIMEOUT_S
         self.patience = Patience()
         """With inserts, whose outcome is unknown without an answer."""
         self._local = threading.local()
@@ -107,15 +110,23 @@ class StoreConnection:
             raise StoreError(f"the store at {self.settings.place} is closed", retryable=False)
         known: Client | None = self._local.__dict__.get(kind)
         if known is None:
-            known = _open_client(self.settings, self.settings.database, session)
+            known = self._open_client(self.settings.database, session)
             self._local.__dict__[kind] = known
             with self._clients_lock:
                 self._clients.append(known)
         return known
 
+    def _open_client(self, database: str | None, session: dict[str, str]) -> Client:
+        with store_errors(self.settings.place):
+            return clickhouse_connect.get_client(
+                database=database,
+                settings=session,
+                **_target(self.settings, self._answer_timeout_s),
+            )
+
     def _create_database(self) -> None:
         # By a client of its own: one that starts in a database must find it.
-        client = _open_client(self.settings, None, {})
+        client = self._open_client(None, {})
         try:
             with store_errors(self.settings.place):
                 client.command(f"CREATE DATABASE IF NOT EXISTS `{self.settings.database}`")
@@ -153,16 +164,7 @@ def _revoke_orphans(folder: Path) -> None:
         )
 
 
-def _open_client(settings: StoreSettings, database: str | None, session: dict[str, str]) -> Client:
-    with store_errors(settings.place):
-        return clickhouse_connect.get_client(
-            database=database,
-            settings=session,
-            **_target(settings),
-        )
-
-
-def _target(settings: StoreSettings) -> dict[str, Any]:
+def _target(settings: StoreSettings, answer_timeout_s: int) -> dict[str, Any]:
     if settings.data_dir is not None:
         return {"interface": "chdb", "path": str((settings.data_dir / ENGINE_FOLDER).resolve())}
     parts = urlsplit(settings.url)
@@ -175,5 +177,5 @@ def _target(settings: StoreSettings) -> dict[str, Any]:
         # A session of its own would tie every query of the client to one server, one at a time.
         "autogenerate_session_id": False,
         "connect_timeout": CONNECT_TIMEOUT_S,
-        "send_receive_timeout": ANSWER_TIMEOUT_S,
+        "send_receive_timeout": answer_timeout_s,
     }
