@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from inferometer.core.retention import (
@@ -18,7 +18,7 @@ from inferometer.errors import BrokerError
 from inferometer.prometheus.readings import PartitionLag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
     from datetime import datetime
 
     from inferometer.kafka.status import PartitionStatus, WorkerStatus
@@ -93,6 +93,8 @@ class LogWatch:
         self._forget_others(numbers)
         try:
             spans = self._log.spans(numbers) if numbers else {}
+            # Read again: positions from before the spans would call read records dropped.
+            status = _only(self._status(), spans)
             retention = self._known_retention() if numbers else None
             unread = self._unread(status, spans, retention)
         except BrokerError as error:
@@ -217,6 +219,12 @@ class LogWatch:
     def _forget_others(self, numbers: list[int]) -> None:
         self._said = {number: self._said[number] for number in numbers if number in self._said}
         self._ages = {number: self._ages[number] for number in numbers if number in self._ages}
+
+
+def _only(status: WorkerStatus, numbers: Container[int]) -> WorkerStatus:
+    """Return the status of some partitions."""
+    kept = tuple(part for part in status.partitions if part.partition in numbers)
+    return replace(status, partitions=kept)
 
 
 def _fields(partition: PartitionStatus, part: UnreadPart) -> dict[str, object]:
