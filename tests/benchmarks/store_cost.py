@@ -28,7 +28,7 @@ from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.names import REQUESTS_TOPIC
 from inferometer.prices import load_book
-from inferometer.runtime.worker import now
+from inferometer.runtime.clock import now
 from inferometer.testing.leases import CertainLease
 from tests.benchmarks.feeder import EVENT_RATE, PARTITIONS, Shape, make_values
 from tests.benchmarks.measuring import cpu_s

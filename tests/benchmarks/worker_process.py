@@ -24,7 +24,8 @@ from inferometer.kafka.chunk_buffer import ChunkBuffer
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.kafka.worker import SinkWorker
 from inferometer.prices import load_book
-from inferometer.runtime.worker import now, publish_prices
+from inferometer.runtime.clock import now
+from inferometer.runtime.worker import publish_prices
 from tests.benchmarks.measuring import Mark, Span
 from tests.benchmarks.without_protocol import PlainCommitter, PlainStore, take_out
 

@@ -26,7 +26,8 @@ from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.kafka.worker import SinkWorker
 from inferometer.prices import load_book
-from inferometer.runtime.worker import now, publish_prices
+from inferometer.runtime.clock import now
+from inferometer.runtime.worker import publish_prices
 from tests.faults import trace
 from tests.faults.steps import Reaper, SteppedCommitter, SteppedStore
 from tests.faults.trace import Trace

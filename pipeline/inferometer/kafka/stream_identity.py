@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 class StreamIdentity:
     """The id of the requests topic, asked for again by `confirm`; lives on one loop."""
 
-    def __init__(self, kafka: KafkaSettings, stream_id: str) -> None:
+    def __init__(self, topic: str, stream_id: str, reader: TopicReader | None) -> None:
+        """Know a topic's id; without a reader it can never become another."""
         self.stream_id = stream_id
-        self._topic = kafka.topic
-        # The embedded broker has no ids; its topics live as long as the process.
-        self._reader = None if kafka.run_epoch else TopicReader(kafka)
+        self._topic = topic
+        self._reader = reader
         self._running: asyncio.Future[None] | None = None
         self._next: asyncio.Future[None] | None = None
 
@@ -37,8 +37,11 @@ class StreamIdentity:
     async def find(cls, kafka: KafkaSettings) -> StreamIdentity:
         """Ask for the id. Raises BrokerError where the topic is missing or has none."""
         if kafka.run_epoch:
-            return cls(kafka, kafka.run_epoch)
-        return cls(kafka, await asyncio.to_thread(TopicReader(kafka).topic_id, kafka.topic))
+            # The embedded broker has no ids; its topics live as long as the process.
+            return cls(kafka.topic, kafka.run_epoch, None)
+        reader = TopicReader(kafka)
+        stream_id = await asyncio.to_thread(reader.topic_id, kafka.topic)
+        return cls(kafka.topic, stream_id, reader)
 
     async def confirm(self) -> None:
         """Return once an answer that was asked for after this call names the same topic.

@@ -24,9 +24,10 @@ from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 from inferometer.kafka.worker import SinkWorker
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
+from inferometer.runtime.clock import now
 from inferometer.runtime.mapping import price_book, sink_policy, store_settings
 from inferometer.runtime.sending import PacedSender
-from inferometer.runtime.worker import now, publish_prices
+from inferometer.runtime.worker import publish_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 def opened_store(settings: StoreSettings) -> Iterator[StoreConnection]:
     """Open a store; raises StoreError, and StateError where its schema is not up to date."""
     with StoreConnection(settings, create=False) as connection:
-        missing = pending(connection)
-        if missing:
-            raise StateError(
-                f"the store lacks {len(missing)} migrations, the first is {missing[0].name}; run "
-                "`inferometer migrate` with the same store first"
-            )
+        require_schema(connection)
         yield connection
+
+
+def require_schema(connection: StoreConnection) -> None:
+    """Raise StateError where a store's schema is not up to date."""
+    missing = pending(connection)
+    if missing:
+        raise StateError(
+            f"the store lacks {len(missing)} migrations, the first is {missing[0].name}; run "
+            "`inferometer migrate` with the same store first"
+        )

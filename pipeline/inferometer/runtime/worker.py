@@ -7,22 +7,22 @@ import contextlib
 import logging
 import signal
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.connect import StoreConnection
-from inferometer.clickhouse.migrations import pending
 from inferometer.clickhouse.owner import FolderOwner
 from inferometer.clickhouse.refusals import store_errors
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.core.price_rows import price_table
-from inferometer.errors import BrokerError, ConfigError, StateError, StoreError
+from inferometer.errors import BrokerError, ConfigError, StoreError
 from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.kafka.topics import describe_topic
 from inferometer.kafka.worker import SinkWorker
 from inferometer.names import PRICE_BOOK_TABLE
+from inferometer.runtime.clock import now
 from inferometer.runtime.mapping import price_book, sink_policy, worker_settings
+from inferometer.runtime.opened_store import require_schema
 from inferometer.runtime.operation import Operation
 from inferometer.runtime.token_windows import TokenWindowWatch, check_token_windows
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from inferometer.clickhouse.settings import StoreSettings
     from inferometer.config import Settings
     from inferometer.core.price_book import PriceBook
+    from inferometer.kafka.settings import KafkaSettings
     from inferometer.kafka.surroundings import SinkCounters
     from inferometer.ports import ChunkStore
 
@@ -38,11 +39,6 @@ STORE_RETRY_S = 2.0
 CHECK_RETRY_S = 10.0
 
 logger = logging.getLogger(__name__)
-
-
-def now() -> datetime:
-    """Return the wall clock; the one place that reads it for a worker."""
-    return datetime.now(UTC)  # noqa: TID251 - this is the edge that makes the clock
 
 
 def run_worker(settings: Settings, store: StoreSettings) -> SinkCounters:
@@ -64,7 +60,7 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
     ) as operation:
         book = price_book(settings.prices)
         with await _open_store(store) as connection:
-            _require_schema(connection)
+            require_schema(connection)
             chunk_store = operation.measured_store(ClickHouseChunkStore(connection))
             publish_prices(chunk_store, book)
             job = ProcessChunk(
@@ -91,7 +87,9 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
                     token_windows=partial(_token_windows, windows),
                 ),
             ):
-                checking = asyncio.create_task(_check_windows(worker, connection, settings))
+                checking = asyncio.create_task(
+                    _check_windows(worker, connection, settings, chosen.kafka)
+                )
                 await _run_and_report(worker, operation)
                 await _end(checking)
             return worker.counters
@@ -109,13 +107,12 @@ def _token_windows(watch: TokenWindowWatch) -> dict[str, float]:
 
 
 async def _check_windows(
-    worker: SinkWorker, connection: StoreConnection, settings: Settings
+    worker: SinkWorker, connection: StoreConnection, settings: Settings, kafka: KafkaSettings
 ) -> None:
     """Hold the tables' token windows against the topic's partitions, once both are there.
 
     Stops the worker and raises ConfigError where a retry would be stored twice.
     """
-    kafka = worker_settings(settings).kafka
     while True:
         try:
             topic = await asyncio.to_thread(describe_topic, kafka, kafka.topic)
@@ -165,15 +162,6 @@ async def _open_store(store: StoreSettings) -> StoreConnection:
                 )  # fmt: skip
             is_first = False
             await asyncio.sleep(STORE_RETRY_S)
-
-
-def _require_schema(connection: StoreConnection) -> None:
-    missing = pending(connection)
-    if missing:
-        raise StateError(
-            f"the store lacks {len(missing)} migrations, the first is {missing[0].name}; run "
-            "`inferometer migrate` with the same store, then start the worker again"
-        )
 
 
 def publish_prices(store: ChunkStore, book: PriceBook) -> None:
