@@ -19,7 +19,7 @@ from inferometer import names
 from inferometer.core.admission import Admission, admit
 from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
 from inferometer.core.cubes import CUBES, CUBES_VERSION, Cube, rows_table
-from inferometer.core.door import DoorPolicy, complete
+from inferometer.core.door import complete
 from inferometer.core.log_rows import log_table
 from inferometer.core.price_columns import price_columns
 from inferometer.core.reasons import Reason, Refusal
@@ -181,7 +181,7 @@ class ProcessChunk:
         for row in range(len(chunk.records)):
             alone = replace(chunk, records=chunk.records.slice(row, row + 1))
             try:
-                admission = admit(alone.records, self._door(chunk.intent.decided_at_us))
+                admission = admit(alone.records, self._policy.door(chunk.intent.decided_at_us))
                 kept = np.flatnonzero(admission.accepted)
                 events = admission.rows.select(kept, admission.offsets, admission.indexes)
                 self._tables(events, chunk.source)
@@ -191,7 +191,7 @@ class ProcessChunk:
 
     def _computed(self, chunk: Chunk, poison: Mapping[int, Refusal]) -> _Computed:
         intent, source = chunk.intent, chunk.source
-        admission = admit(chunk.records, self._door(intent.decided_at_us), poison)
+        admission = admit(chunk.records, self._policy.door(intent.decided_at_us), poison)
         seen = self._partitions[source].seen
         hashes, kept, duplicates = seen.without_duplicates(admission, intent)
         events = admission.rows.select(kept, admission.offsets, admission.indexes)
@@ -222,13 +222,6 @@ class ProcessChunk:
         """Return the event time up to which every assigned partition is stored as complete."""
         # A copy: others ask from their threads.
         return min((p.stored_watermark_us for p in tuple(self._partitions.values())), default=0)
-
-    def _door(self, decided_at_us: int) -> DoorPolicy:
-        return DoorPolicy(
-            now_us=decided_at_us,
-            retention_us=self._policy.retention // _MICROSECOND,
-            future_tolerance_us=self._policy.future_tolerance // _MICROSECOND,
-        )
 
     def _tables(self, events: EventColumns, source: StreamPartition) -> dict[str, pa.Table]:
         if len(events) == 0:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from inferometer.core.door import DoorPolicy
+
+_MICROSECOND = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True)
 class SinkPolicy:
@@ -17,3 +21,11 @@ class SinkPolicy:
     """An idle partition's watermark is stored when it has risen by this much, to spare inserts."""
     dedupe_horizon: timedelta = timedelta(minutes=10)
     dedupe_max_events: int = 5_000_000
+
+    def door(self, now_us: int) -> DoorPolicy:
+        """Return how the door judges events at an instant."""
+        return DoorPolicy(
+            now_us=now_us,
+            retention_us=self.retention // _MICROSECOND,
+            future_tolerance_us=self.future_tolerance // _MICROSECOND,
+        )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inferometer.core.retention import LogSpan, TopicRetention
 from inferometer.errors import BrokerError
+from inferometer.kafka.topics import admin_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,9 +102,7 @@ class LogState:
 
     def _admin(self) -> Any:
         if self._admin_client is None:
-            self._admin_client = _admin_module().AdminClient(
-                {**self._kafka.librdkafka(), "log_level": 0}
-            )
+            self._admin_client = admin_client(self._kafka)
         return self._admin_client
 
     def _reading(self) -> Any:

@@ -40,7 +40,7 @@ def make_topics(
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.cimpl import NewTopic
 
-    admin = _admin(kafka)
+    admin = admin_client(kafka)
     wanted = [
         NewTopic(
             name,
@@ -106,7 +106,7 @@ class TopicReader:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         # Kept: a client that nobody holds takes its requests with it.
-        self._admin = _admin(kafka)
+        self._admin = admin_client(kafka)
 
     def describe(self, name: str) -> TopicState:
         """Return a topic's partitions and id.
@@ -158,7 +158,8 @@ def _is_refusal(reason: Any) -> bool:
     }
 
 
-def _admin(kafka: KafkaSettings) -> Any:
+def admin_client(kafka: KafkaSettings) -> Any:
+    """Return librdkafka's client for questions about a cluster; what it cannot say it raises."""
     from confluent_kafka.admin import AdminClient
 
     return AdminClient({**kafka.librdkafka(), "log_level": 0})

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.dead_letters import ClickHouseDeadLetters
-from inferometer.core.door import DoorPolicy
 from inferometer.jobs.redrive import Redrive
 from inferometer.kafka.record_sender import KafkaRecordSender
 from inferometer.runtime.clock import now
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from inferometer.core.redrive import LetterFilter
     from inferometer.core.redrive_fates import Redriven, RedriveOptions, RedriveTotals
 
-_MICROSECOND = timedelta(microseconds=1)
 _US_PER_S = 1_000_000
 
 
@@ -42,12 +39,7 @@ def run_redrive(
 ) -> RedriveTotals:
     """Send letters again; raises StoreError, StateError and BrokerError."""
     kafka = worker_settings(settings).kafka
-    policy = sink_policy(settings)
-    door = DoorPolicy(
-        now_us=int(now().timestamp() * _US_PER_S),
-        retention_us=policy.retention // _MICROSECOND,
-        future_tolerance_us=policy.future_tolerance // _MICROSECOND,
-    )
+    door = sink_policy(settings).door(int(now().timestamp() * _US_PER_S))
     with opened_letters(store) as letters, KafkaRecordSender(kafka) as sender:
         redrive = Redrive(store=letters, sender=sender, door=door, clock=now, options=options)
         return redrive.run(wanted, report)
