@@ -69,6 +69,13 @@ class ChunkStore(Protocol):
         Read on assignment, to fill the deduplication horizon. Raises StoreError.
         """
 
+    def dedupe_floor(self, source: StreamPartition, *, before: int, max_events: int) -> int:
+        """Return where the chunks begin that hold the latest events of a partition.
+
+        As many of the last chunks before an offset as are needed for `max_events`, by the ledger;
+        0 where it has none. Raises StoreError.
+        """
+
     def spans_before_resize(
         self, source: StreamPartition, *, partition_count: int, since: datetime
     ) -> tuple[PartitionSpan, ...]:
@@ -77,6 +84,13 @@ class ChunkStore(Protocol):
         One span a partition of the same incarnation, of the chunks that were decided since then;
         none where all of those chunks were cut under `partition_count` partitions.
         Raises StoreError.
+        """
+
+    def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
+        """Return what a partition had admitted, in its latest month, before an offset.
+
+        Rows of (month, dimension, value) in the order of their first appearance; none at first.
+        Sees every insert that has returned. Raises StoreError.
         """
 
 
@@ -146,7 +160,7 @@ class AuditStore(Protocol):
         Rows in front of every entry come under 0.
         """
 
-    def stored_offsets(
+    def stored_places(
         self,
         table: str,
         source: StreamPartition,
@@ -155,10 +169,10 @@ class AuditStore(Protocol):
         last_offset: int,
         only_repeated: bool,
         limit: int,
-    ) -> list[int]:
-        """Return the offsets in [first, last] that a table has rows of, in order.
+    ) -> list[tuple[int, int]]:
+        """Return (offset, index) of the events in [first, last] that a table has, in order.
 
-        With `only_repeated` those where one event has more than one row.
+        With `only_repeated` those that have more than one row.
         """
 
     def intents_after(

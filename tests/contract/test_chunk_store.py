@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -58,7 +58,7 @@ def stored(request: pytest.FixtureRequest) -> Stored:
         return memory, lambda table: sum(block.num_rows for block in memory.blocks(table))
     connection: StoreConnection = request.getfixturevalue(request.param)
     client = connection.client()
-    for table in ("requests", "dead_letters", "chunk_ledger", "chunk_intents"):
+    for table in ("requests", "dead_letters", "chunk_ledger", "chunk_intents", "dimension_values"):
         client.command(f"TRUNCATE TABLE {table}")
     return (
         ClickHouseChunkStore(connection),
@@ -202,6 +202,26 @@ def close(store: ChunkStore, chunk: Intent, *, source: StreamPartition = SOURCE)
     store.insert(table="chunk_ledger", rows=rows, token=f"{source}/{chunk.first_offset}")
 
 
+def account(store: ChunkStore, first: int, last: int, *, stored: int) -> None:
+    outcome = ChunkOutcome(last - first + 1, stored, stored, 0, 0, 0, ALIVE_US)
+    rows = ledger_table(outcome, intent(first, last), SOURCE)
+    store.insert(table="chunk_ledger", rows=rows, token=f"{SOURCE}/{first}")
+
+
+@pytest.mark.parametrize(
+    ("before", "max_events", "floor"),
+    [(30, 1, 20), (30, 500, 20), (30, 501, 10), (30, 10_000, 0), (20, 500, 10), (0, 500, 0)],
+)
+def test_the_latest_events_begin_with_the_chunk_that_holds_the_first_of_them(
+    stored: Stored, before: int, max_events: int, floor: int
+) -> None:
+    store, _ = stored
+    for first in (0, 10, 20):
+        account(store, first, first + 9, stored=500)
+    close(store, intent(25, 29), source=StreamPartition("inference.requests", 3, "run-2"))
+    assert store.dedupe_floor(SOURCE, before=before, max_events=max_events) == floor
+
+
 def begin(store: ChunkStore, chunk: Intent, *, source: StreamPartition = SOURCE) -> None:
     rows = intent_table(chunk, source)
     store.insert(table="chunk_intents", rows=rows, token=f"{source}/{chunk.first_offset}")
@@ -242,3 +262,62 @@ def test_spans_of_other_partitions_are_given_once_their_number_has_changed(store
     )
     later = since + timedelta(hours=1)
     assert store.spans_before_resize(SOURCE, partition_count=6, since=later) == ()
+
+
+def admit(
+    store: ChunkStore,
+    values: list[tuple[str, str, int]],
+    *,
+    month: date = date(2096, 10, 1),
+    source: StreamPartition = SOURCE,
+) -> None:
+    """Store (dimension, value, offset) rows."""
+    dimensions, texts, offsets = zip(*values, strict=True)
+    count = len(values)
+    rows = pa.table(
+        {
+            "stream_id": [source.stream_id] * count,
+            "kafka_topic": [source.topic] * count,
+            "kafka_partition": pa.array([source.partition] * count, pa.int64()),
+            "month": pa.array([month] * count, pa.date32()),
+            "dimension": list(dimensions),
+            "value": list(texts),
+            "kafka_offset": pa.array(offsets, pa.int64()),
+            "kafka_index": pa.array(range(count), pa.int64()),
+        }
+    )
+    store.insert(table="dimension_values", rows=rows, token=f"{source}/{month}/{offsets}")
+
+
+def test_a_partition_that_admitted_nothing_has_an_empty_list(stored: Stored) -> None:
+    store, _ = stored
+    admit(store, [("model", "m", 1)], source=StreamPartition("inference.requests", 3, "run-2"))
+    rows = store.admitted_values(SOURCE, before=100)
+    assert rows.num_rows == 0
+    assert rows.schema == pa.schema(
+        [("month", pa.date32()), ("dimension", pa.string()), ("value", pa.string())]
+    )
+
+
+def test_admitted_values_come_in_order_of_appearance_before_an_offset(stored: Stored) -> None:
+    store, _ = stored
+    admit(store, [("user_id", "z", 20), ("user_id", "é", 20), ("model", "late", 30)])
+    admit(store, [("model", "b", 5), ("model", "a", 7)])
+    october = date(2096, 10, 1)
+    assert store.admitted_values(SOURCE, before=30).to_pylist() == [
+        {"month": october, "dimension": dimension, "value": value}
+        for dimension, value in [
+            ("model", "b"), ("model", "a"), ("user_id", "z"), ("user_id", "é"),
+        ]
+    ]  # fmt: skip
+    assert store.admitted_values(SOURCE, before=5).num_rows == 0
+
+
+def test_only_the_latest_month_before_an_offset_is_given(stored: Stored) -> None:
+    store, _ = stored
+    november = date(2096, 11, 1)
+    admit(store, [("model", "old", 5)])
+    admit(store, [("model", "new", 9)], month=november)
+    for before, expected in ((9, "old"), (10, "new")):
+        rows = store.admitted_values(SOURCE, before=before)
+        assert rows.column("value").to_pylist() == [expected]

@@ -212,6 +212,10 @@ class Workers:
         self._running[slot] = life
 
 
+ENVELOPES = ("arrow", "ndjson", "json")
+"""What records carry, by the number of their producer: one topic holds all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProducerPlan:
     """What a producer sends, and where it keeps how far it came."""
@@ -240,7 +244,8 @@ class ProducerProcess:
         command = [
             sys.executable, "-m", "tests.faults.producer_main", "--kafka", plan.kafka, "--topic",
             plan.topic, "--folder", str(plan.folder), "--seed", str(plan.seed), "--number",
-            str(plan.number), "--rate", str(plan.rate),
+            str(plan.number), "--rate", str(plan.rate), "--envelope",
+            ENVELOPES[plan.number % len(ENVELOPES)],
         ]  # fmt: skip
         with (plan.folder / "producer.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tests.faults.worker_main
-from tests import warm_kernels
+from inferometer.runtime.start_up import load_kernels
 
 __all__ = ["tests"]
 
-warm_kernels.main()
+load_kernels()

@@ -85,6 +85,7 @@ class Producer:
             requests_topic=given.topic,
             source=f"producer-{given.number}",
             spool_dir=str(Path(given.folder) / "spool"),
+            envelope=given.envelope,
         )
         self._writer = Writer()
         self._repeats: dict[int, list[Sendable]] = defaultdict(list)
@@ -144,6 +145,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True)
+    parser.add_argument("--envelope", required=True)
     Producer(parser.parse_args(argv)).run()
     return 0
 

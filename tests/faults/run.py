@@ -99,6 +99,7 @@ def _counts(sent: Sent, content: TopicContent) -> dict[str, int]:
     return {
         "events": len(sent.columns),
         "records": content.records,
+        "envelopes": content.envelopes,
         "repeats": len(content.numbers) - len(sent.columns),
         "poison": len(content.poison),
         "late": sent.late,

@@ -23,7 +23,7 @@ from tests.faults.verify import deduplicated_blocks, open_store
 TOPIC = "inference.requests"
 GROUP = "faults"
 PARTITIONS = 8
-PRODUCERS = 2
+PRODUCERS = 3
 WATCH_S = 1.0
 DRAIN_TIMEOUT_S = 600.0
 MIN_BACKLOG, MAX_BACKLOG = 10_000, 100_000

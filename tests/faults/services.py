@@ -68,6 +68,13 @@ class Store:
         return (self.folder / "store.log").read_text(errors="replace")[-1500:]
 
     @property
+    def pid(self) -> int:
+        """Id of its process. Raises RuntimeError where it has not been started."""
+        if self._process is None:
+            raise RuntimeError("the store has not been started")
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None

@@ -48,7 +48,7 @@ def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path) -> None:
     assert effects.open_at_take_over
     assert effects.inserts_repeated
     assert effects.tokens_met
-    assert min(outcome.sent[name] for name in ("repeats", "poison", "late")) > 0
+    assert min(outcome.sent[name] for name in ("envelopes", "repeats", "poison", "late")) > 0
 
 
 @pytest.mark.parametrize("part", ["intents", "tokens"])

@@ -302,22 +302,23 @@ def _dead_letters(client: Client, content: TopicContent) -> Verdict:
         "SELECT kafka_partition, kafka_offset, kafka_index, hex(value), reason FROM dead_letters"
     )
     verdict = Verdict("dead_letters", len(content.poison), len(result.result_rows))
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int, int]] = set()
     for partition, offset, index, value, reason in result.result_rows:
-        place = (partition, offset)
+        place = (partition, offset, index)
+        where = f"{partition}/{offset}/{index}"
         if place not in content.poison:
             verdict.wrong += 1
-            verdict.note(f"{partition}/{offset} is no poison ({reason})")
+            verdict.note(f"{where} is no poison ({reason})")
         elif place in seen:
             verdict.doubled += 1
-            verdict.note(f"{partition}/{offset} is there again")
-        elif index != 0 or bytes.fromhex(value) != content.poison[place]:
+            verdict.note(f"{where} is there again")
+        elif not is_same_poison(content.poison[place], bytes.fromhex(value)):
             verdict.wrong += 1
-            verdict.note(f"{partition}/{offset}/{index} has other bytes")
+            verdict.note(f"{where} has other bytes")
         seen.add(place)
-    for partition, offset in sorted(content.poison.keys() - seen):
+    for partition, offset, index in sorted(content.poison.keys() - seen):
         verdict.lost += 1
-        verdict.note(f"{partition}/{offset} is missing")
+        verdict.note(f"{partition}/{offset}/{index} is missing")
     return verdict
 
 
@@ -331,7 +332,7 @@ def _ledger(client: Client, content: TopicContent) -> Verdict:
     verdict.groups = len(rows)
     distinct = len(np.unique(content.producers * 10**16 + content.numbers))
     wanted = {
-        "events": content.records, "stored": distinct, "dead": len(content.poison),
+        "events": content.events, "stored": distinct, "dead": len(content.poison),
         "duplicates": len(content.numbers) - distinct,
     }  # fmt: skip
     for place, name in enumerate(wanted, start=4):

@@ -48,6 +48,8 @@ class MemoryTopic:
     def __init__(self) -> None:
         self.values: dict[int, dict[int, bytes]] = {p: {} for p in range(PARTITIONS)}
         self.committed: dict[int, int] = {}
+        self.content_types: dict[bytes, int] = {}
+        """Of records that are no single event, by value."""
         self.low = 0
         self.stream = STREAM
 
@@ -67,11 +69,16 @@ class MemoryTopic:
             for partition, values in self.values.items()
         }
 
+    def columns(self, values: Sequence[bytes], **options: int) -> RecordColumns:
+        """Return values as records with their content types."""
+        types = [self.content_types.get(value, 0) for value in values]
+        return RecordColumns.from_values(values, content_types=types, **options)
+
     def records(self, partition: int, first_offset: int, last_offset: int) -> RecordColumns:
         """Return the records of a range, holes left out."""
         offsets = [o for o in self.values[partition] if first_offset <= o <= last_offset]
         held = [o for o in sorted(offsets) if o >= self.low]
-        columns = RecordColumns.from_values([self.values[partition][o] for o in held])
+        columns = self.columns([self.values[partition][o] for o in held])
         return replace(columns, offsets=np.array(held, dtype=np.int64))
 
 
@@ -110,12 +117,12 @@ class Audited:
             **options,
         ).run(**span)
 
-    def job(self, now: datetime | None = None) -> ProcessChunk:
+    def job(self, now: datetime | None = None, policy: SinkPolicy | None = None) -> ProcessChunk:
         """Return a sink on this store."""
         return ProcessChunk(
             store=ClickHouseChunkStore(self.connection),
             book=PriceBook("none", ()),
-            policy=SinkPolicy(),
+            policy=policy or SinkPolicy(),
             clock=lambda: now or self.now,
         )
 
@@ -133,7 +140,7 @@ class Audited:
         first = max(held, default=-1) + 1 + holes
         held |= {first + number: value for number, value in enumerate(values)}
         source = StreamPartition(REQUESTS_TOPIC, partition, stream)
-        records = RecordColumns.from_values(
+        records = self.topic.columns(
             values, first_offset=first, append_time_ms=int(self.now.timestamp() * 1000)
         )
         job.assigned(source, GroupPosition(first, None, earliest=0), PARTITIONS)

@@ -77,10 +77,12 @@ def test_retention_follows_the_settings_and_is_changed_only_once(tmp_path: Path)
     lines: list[str] = []
     with StoreConnection(kept) as connection:
         migrate(connection, report=lines.append)
-        assert lines[-3:] == [
+        assert lines[-4:] == [
             "requests now keeps 3 days",
             "chunk_ledger now keeps 5 days",
             "chunk_intents now keeps 5 days",
+            # What the log was folded by: for as long as the log, and the month before it.
+            "dimension_values now keeps 34 days",
         ]
         lines.clear()
         migrate(connection, report=lines.append)

@@ -46,9 +46,15 @@ def chunk(table: str) -> pa.Table:
     count = 20
     instants = [ALIVE + timedelta(days=number % 2) for number in range(count)]
     time = pa.array(instants, pa.timestamp("us", tz="UTC"))
+    month = pa.array([ALIVE.date()] * count, pa.date32())
+    times = {
+        "requests": {"ts_end": time},
+        "dead_letters": {"decided_at": time},
+        "dimension_values": {"month": month},
+    }
     return pa.table(
         {
-            **({"ts_end": time} if table == "requests" else {"decided_at": time}),
+            **times[table],
             "stream_id": [SOURCE.stream_id] * count,
             "kafka_topic": [SOURCE.topic] * count,
             "kafka_partition": pa.array([SOURCE.partition] * count, pa.uint32()),

@@ -35,7 +35,10 @@ CONTRACT = "pydantic pydantic_core annotated_types orjson"
 """pydantic, with what its own interface is made of, and orjson: all that the SDK installs."""
 COMPUTATION = f"{CONTRACT} numpy pyarrow duckdb numba llvmlite cramjam msgspec"
 
-SHIPPED_BY_SDK = "core.bins core.events core.codec core.signals core.reasons"
+SHIPPED_BY_SDK = (
+    "core.bins core.events core.codec core.signals core.reasons core.fields core.quick_check "
+    "core.arrow_schema"
+)
 
 ROOMS = {
     "errors": _room(),
@@ -73,6 +76,12 @@ NARROWER: dict[str, Room] = {
 
 WIDER: dict[str, Room] = {
     "sdk.transport": _room("", "confluent_kafka"),
+    # Installed by the extras `sdk` and `sdk-arrow`, imported where they are needed.
+    "core.quick_check": _room("", "msgspec"),
+    "core.arrow_schema": _room("", "pyarrow"),
+    "sdk.columns": _room("", "msgspec pyarrow"),
+    "sdk.client": _room("", "pyarrow"),
+    "sdk.tables": _room("", "pyarrow"),
     "sdk.prometheus": _room("", "prometheus_client"),
     # A command that fronts one room imports it; what joins rooms goes through runtime.
     "cli.sql": _room("clickhouse"),
@@ -95,6 +104,20 @@ ONLY_HERE = {
         "sdk.transport",
     ),
     "prometheus_client": ("prometheus", "sdk.prometheus"),
+    "pyarrow": (
+        "core",
+        "ports",
+        "testing",
+        "jobs",
+        "kafka",
+        "clickhouse",
+        "prometheus",
+        "runtime",
+        "sdk.columns",
+        # For the annotation of a caller's table.
+        "sdk.client",
+        "sdk.tables",
+    ),
     "clickhouse_connect": ("clickhouse",),
     "chdb": ("clickhouse",),
     "faust": ("kafka",),

@@ -14,11 +14,13 @@ import yaml
 from inferometer import config
 from inferometer.cli.schema import generated, rendered
 from inferometer.core import codec
+from inferometer.core.arrow_contract import ARROW_CONTRACT
 from inferometer.core.codec import encode, encode_signal
 from inferometer.core.compatibility import incompatibilities
 from inferometer.core.contracts import EVENT_SCHEMAS
 from inferometer.core.events import InferenceRequest
 from inferometer.core.signals import InferenceSignal
+from inferometer.names import REQUEST_EVENT_TYPE
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 RELEASED = Path(__file__).parents[1] / "golden" / "released_schemas"
@@ -183,7 +185,7 @@ def test_the_asyncapi_document_describes_every_event_and_topic() -> None:
         "inference.signals",
     }
     names = {message["name"] for message in document["components"]["messages"].values()}
-    assert names == set(EVENT_SCHEMAS)
+    assert names == {*EVENT_SCHEMAS, f"{REQUEST_EVENT_TYPE}.lines", ARROW_CONTRACT}
 
 
 def test_the_asyncapi_document_lists_the_headers_that_the_codec_sends() -> None:

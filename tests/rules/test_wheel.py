@@ -92,6 +92,12 @@ def test_without_extras_every_help_page_works(bare: Installed) -> None:
     assert "demo" in overview.stdout
 
 
+def test_without_extras_a_rate_can_be_sized(bare: Installed) -> None:
+    sized = bare.run("inferometer", "size", "--rate", "1000", "--json")
+    assert sized.returncode == 0, sized.stderr
+    assert json.loads(sized.stdout)["workers"] == 1
+
+
 def test_without_extras_a_server_command_says_what_to_install(bare: Installed) -> None:
     refused = bare.run("inferometer", "demo", "--for", "1s")
     assert refused.returncode == 1

@@ -61,10 +61,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def generated() -> dict[str, dict[str, Any]]:
     """Return the schemas that the code is the authority of, by their path under `schemas/`."""
     from inferometer.config import config_schema
+    from inferometer.core.arrow_contract import ARROW_CONTRACT, arrow_contract
     from inferometer.core.contracts import EVENT_SCHEMAS
 
     events = {f"events/{name}.schema.json": make() for name, make in EVENT_SCHEMAS.items()}
-    return events | {"config.schema.json": config_schema()}
+    return events | {
+        f"events/{ARROW_CONTRACT}.schema.json": arrow_contract(),
+        "config.schema.json": config_schema(),
+    }
 
 
 def rendered(schema: dict[str, Any]) -> str:

@@ -16,12 +16,12 @@ from inferometer.clickhouse.partition_checks import (
     RowsByEntry,
     RowsByHour,
     Sources,
-    StoredOffsets,
+    StoredPlaces,
     WindowsOfChunks,
 )
 from inferometer.clickhouse.refusals import store_errors
-from inferometer.clickhouse.rollup_checks import CompareWindows, DifferingGroups
-from inferometer.core.audit_spans import HourRows
+from inferometer.clickhouse.rollup_checks import CompareWindows, DifferingGroups, FoldedDimensions
+from inferometer.core.audit_spans import HourRows, Slice
 from inferometer.core.chunks import StreamPartition
 from inferometer.core.conservation import (
     EntryRows,
@@ -96,7 +96,7 @@ class ClickHouseAuditStore:
             for entry in {*inside, *beyond}
         }
 
-    def stored_offsets(
+    def stored_places(
         self,
         table: str,
         source: StreamPartition,
@@ -105,10 +105,10 @@ class ClickHouseAuditStore:
         last_offset: int,
         only_repeated: bool,
         limit: int,
-    ) -> list[int]:
-        """Return offsets that a table has rows of; see `AuditStore.stored_offsets`."""
-        query = StoredOffsets(table, source, first_offset, last_offset, only_repeated, limit)
-        return [int(offset) for (offset,) in self._rows(query.sql())]
+    ) -> list[tuple[int, int]]:
+        """Return the events that a table has rows of; see `AuditStore.stored_places`."""
+        query = StoredPlaces(table, source, first_offset, last_offset, only_repeated, limit)
+        return [(int(offset), int(index)) for offset, index in self._rows(query.sql())]
 
     def intents_after(
         self,
@@ -144,7 +144,8 @@ class ClickHouseAuditStore:
 
     def compare_windows(self, cube: Cube, resolution: Resolution, span: Slice) -> list[WindowCheck]:
         """Compare each window with the log; see `AuditStore.compare_windows`."""
-        rows = self._rows(CompareWindows(cube, resolution, span).sql())
+        folded = self._folded(cube, resolution, span)
+        rows = self._rows(CompareWindows(cube, resolution, span, folded).sql())
         return [WindowCheck(*map(int, row)) for row in rows]
 
     def differing_groups(
@@ -154,11 +155,18 @@ class ClickHouseAuditStore:
         found: list[GroupDifference] = []
         for start in range(0, len(windows_s), VALUES_A_QUERY):
             windows = windows_s[start : start + VALUES_A_QUERY]
-            query = DifferingGroups(cube, resolution, windows, limit - len(found))
+            span = Slice(min(windows), max(windows) + resolution.seconds)
+            folded = self._folded(cube, resolution, span)
+            query = DifferingGroups(cube, resolution, windows, limit - len(found), folded)
             found += [_group(cube, row) for row in self._rows(query.sql())]
             if len(found) >= limit:
                 break
         return found
+
+    def _folded(self, cube: Cube, resolution: Resolution, span: Slice) -> tuple[str, ...]:
+        """Return the dimensions to fold; asked each time, since any chunk may be the first to fold."""
+        query = FoldedDimensions(cube, resolution, span)
+        return tuple(sorted(str(name) for (name,) in self._rows(query.sql())))
 
     def repeated_events(
         self, span: Slice, *, part: int, parts: int, limit: int

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 
 from inferometer.clickhouse.folder_lock import FolderLock
+from inferometer.clickhouse.memory_file import MemoryFile
 from inferometer.clickhouse.orphan_tokens import revoke_orphan_tokens
 from inferometer.clickhouse.patience import Patience
 from inferometer.clickhouse.refusals import store_errors
@@ -56,6 +57,12 @@ class StoreConnection:
         self._answer_timeout_s = ANSWER_TIMEOUT_S if create else LONG_ANSWER_TIMEOUT_S
         self.patience = Patience()
         """With inserts, whose outcome is unknown without an answer."""
+        # The driver would copy the rows, write them to a file on disk and take that away again:
+        # 0.5 of 2.5 us of CPU a row of the log.
+        self.memory_file = (
+            MemoryFile() if settings.is_embedded and MemoryFile.is_possible() else None
+        )
+        """Where rows are put for the embedded engine to insert."""
         self._local = threading.local()
         self._clients: list[Client] = []
         self._clients_lock = threading.Lock()
@@ -86,6 +93,8 @@ class StoreConnection:
             clients, self._clients = self._clients, []
         for client in clients:
             client.close()
+        if self.memory_file is not None:
+            self.memory_file.close()
         if self._folder_lock is not None:
             self._folder_lock.release()
 

@@ -15,14 +15,14 @@ import numpy as np
 from inferometer.clickhouse.queries import OffsetSpan, StoredPlaces
 from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.chunks import StreamPartition
-from inferometer.names import DEAD_LETTERS_TABLE, REQUESTS_TABLE
+from inferometer.names import DEAD_LETTERS_TABLE, DIMENSION_VALUES_TABLE, REQUESTS_TABLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from inferometer.clickhouse.connect import StoreConnection
 
-TABLES_WITH_OFFSETS = (REQUESTS_TABLE, DEAD_LETTERS_TABLE)
+TABLES_WITH_OFFSETS = (REQUESTS_TABLE, DEAD_LETTERS_TABLE, DIMENSION_VALUES_TABLE)
 
 SUSPICION_S = 900
 """So long after its start a server is asked: retries of what it lost have come by then."""

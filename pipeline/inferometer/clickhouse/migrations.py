@@ -1,4 +1,4 @@
-"""Brings a store's schema up to date: numbered files of idempotent statements, then retention.
+"""Brings a store's schema up to date: numbered files of idempotent statements, settings, retention.
 
 The runner may die at any place and run again: every statement is idempotent, and a file is noted as
 applied only after its last one.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.refusals import store_errors
+from inferometer.clickhouse.table_settings import spare_cpu
 from inferometer.errors import StateError
 from inferometer.schemas import schema_path
 
@@ -93,7 +94,7 @@ def migrate(
     report: Callable[[str], None],
     migrations: Sequence[Migration] | None = None,
 ) -> list[Migration]:
-    """Apply what is missing, then set the retention; returns what was applied.
+    """Apply what is missing, set settings and retention; returns what was applied.
 
     Raises StateError where an applied file has changed or the store is newer than this version,
     StoreError when the store refuses.
@@ -112,6 +113,7 @@ def migrate(
         for migration in missing:
             _apply(client, migration, replicated=settings.replicated)
             report(f"applied {migration.version:04d}_{migration.name}")
+        spare_cpu(client, replicated=settings.replicated)
         for table, days in set_retention(client, settings.retention).items():
             report(f"{table} now keeps {days} days")
     return missing

@@ -154,8 +154,8 @@ GROUP BY entry, is_inside"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
-class StoredOffsets:
-    """The offsets in [first, last] that a table has rows of, each with how many."""
+class StoredPlaces:
+    """The events, by offset and index, in [first, last] that a table has rows of."""
 
     table: str
     source: StreamPartition
@@ -166,13 +166,13 @@ class StoredOffsets:
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return the text and its parameters."""
-        repeated = "\nHAVING count() > uniqExact(kafka_index)" if self.only_repeated else ""
-        text = f"""SELECT kafka_offset
+        repeated = "\nHAVING count() > 1" if self.only_repeated else ""
+        text = f"""SELECT kafka_offset, kafka_index
 FROM {self.table}
 WHERE {_OF_SOURCE}
   AND kafka_offset >= {{first:UInt64}} AND kafka_offset <= {{last:UInt64}}
-GROUP BY kafka_offset{repeated}
-ORDER BY kafka_offset
+GROUP BY kafka_offset, kafka_index{repeated}
+ORDER BY kafka_offset, kafka_index
 LIMIT {{limit:UInt64}}"""  # noqa: S608 - constants
         return text, {
             **_source(self.source),

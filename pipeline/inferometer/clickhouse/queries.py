@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inferometer.names import INTENTS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
+from inferometer.names import (
+    DIMENSION_VALUES_TABLE,
+    INTENTS_TABLE,
+    LEDGER_TABLE,
+    REQUESTS_TABLE,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,6 +86,62 @@ ORDER BY kafka_partition"""  # noqa: S608 - constants
             "partition": self.source.partition,
             "partition_count": self.partition_count,
             "since": self.since,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedValues:
+    """What a partition had admitted before an offset, in its latest month, in that order."""
+
+    source: StreamPartition
+    before: int
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""SELECT month, toString(dimension) AS dimension, value
+FROM {DIMENSION_VALUES_TABLE}
+WHERE {_OF_PARTITION}
+  AND kafka_offset < {{before:UInt64}}
+  AND month = (
+    SELECT max(month)
+    FROM {DIMENSION_VALUES_TABLE}
+    WHERE {_OF_PARTITION}
+      AND kafka_offset < {{before:UInt64}}
+  )
+ORDER BY kafka_offset, kafka_index"""  # noqa: S608 - constants
+        return text, {
+            "topic": self.source.topic,
+            "stream_id": self.source.stream_id,
+            "partition": self.source.partition,
+            "before": max(self.before, 0),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DedupeFloor:
+    """Where the last chunks before an offset begin that hold so many stored events; 0 for none."""
+
+    source: StreamPartition
+    before: int
+    max_events: int
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = f"""SELECT min(first_offset)
+FROM
+(
+    SELECT first_offset, sum(stored) OVER (ORDER BY first_offset DESC) - stored AS newer
+    FROM {LEDGER_TABLE}
+    WHERE {_OF_PARTITION}
+      AND first_offset < {{before:UInt64}}
+)
+WHERE newer < {{max_events:UInt64}}"""  # noqa: S608 - constants
+        return text, {
+            "topic": self.source.topic,
+            "stream_id": self.source.stream_id,
+            "partition": self.source.partition,
+            "before": max(self.before, 0),
+            "max_events": self.max_events,
         }
 
 

@@ -1,7 +1,8 @@
 """Queries that hold a roll-up table against the log: every measure of every (window, group).
 
 The log side is written from the definition of each measure, in SQL, and shares no code with what
-the sink computes; the two meet only in the names of `core.cubes`.
+the sink computes; the two meet only in the names of `core.cubes`. A dimension that folds values is
+folded here by the stored lists, which are taken as they are.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from inferometer.core.cubes import (
     duration_columns,
     rows_table,
 )
+from inferometer.core.dimension_caps import CAPPED_DIMENSIONS, OTHER
 from inferometer.core.windows import MICROSECONDS_PER_SECOND
-from inferometer.names import REQUESTS_TABLE
+from inferometer.names import DIMENSION_VALUES_TABLE, LEDGER_TABLE, REQUESTS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,13 +106,66 @@ def _from_rows(measure: str) -> str:
     return f"sum(stored.{measure})"
 
 
-def _both_sides(cube: Cube, resolution: Resolution, only: str) -> str:
-    """Return one row a (window, group) with each measure as the log and as the table has it."""
+_IN_ROWS = (
+    f"stored.{WINDOW_COLUMN} >= toDateTime({{from_s:UInt32}}, 'UTC')"
+    f" AND stored.{WINDOW_COLUMN} < toDateTime({{to_s:UInt32}}, 'UTC')"
+)
+_NO_END = f"toUInt64({2**64 - 1})"
+_SAME_PARTITION = (
+    "{0}.kafka_topic = {1}.kafka_topic AND {0}.kafka_partition = {1}.kafka_partition"
+    " AND {0}.stream_id = {1}.stream_id"
+)
+
+
+def _of_log(name: str) -> str:
+    return _DERIVED_DIMENSIONS.get(name, f"log.{name}")
+
+
+def _folded(name: str) -> str:
+    """Return a dimension of the log as its partition's list of the month folds it."""
+    value = f"toString({_of_log(name)})"
+    is_own = f"{value} IN ('', '{OTHER}') OR log.kafka_offset < {name}_list.until"
+    return f"if({is_own}, {value}, '{OTHER}')"
+
+
+def _list(name: str) -> str:
+    """Return the join with the admission that holds at a row of the log.
+
+    It is the latest of its value before the row, and holds until the first of the next month.
+    """
+    place = "kafka_topic, kafka_partition, stream_id"
+    window = f"PARTITION BY {place} ORDER BY month ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
+    return f"""
+    ASOF LEFT JOIN
+    (
+        SELECT {place}, value, admitted.kafka_offset AS kafka_offset, months.until AS until
+        FROM {DIMENSION_VALUES_TABLE} AS admitted
+        INNER JOIN
+        (
+            SELECT
+                {place}, month,
+                leadInFrame(min(first.kafka_offset), 1, {_NO_END}) OVER ({window}) AS until
+            FROM {DIMENSION_VALUES_TABLE} AS first
+            WHERE dimension = '{name}'
+            GROUP BY {place}, month
+        ) AS months USING ({place}, month)
+        WHERE admitted.dimension = '{name}'
+    ) AS {name}_list
+    ON {_SAME_PARTITION.format(f"{name}_list", "log")}
+        AND {name}_list.value = {_of_log(name)} AND log.kafka_offset >= {name}_list.kafka_offset"""  # noqa: S608 - constants
+
+
+def _both_sides(cube: Cube, resolution: Resolution, only: str, folded: Sequence[str]) -> str:
+    """Return one row a (window, group) with each measure as the log and as the table has it.
+
+    `folded` names the dimensions in which values may have been folded.
+    """
     dimensions = [dimension.name for dimension in cube.dimensions]
     keys = ", ".join((WINDOW_COLUMN, *dimensions))
     log_dimensions = ", ".join(
-        f"{_DERIVED_DIMENSIONS.get(name, f'log.{name}')} AS {name}" for name in dimensions
+        f"{_folded(name) if name in folded else _of_log(name)} AS {name}" for name in dimensions
     )
+    lists = "".join(_list(name) for name in dimensions if name in folded)
     log_measures = ",\n        ".join(f"{sql} AS {name}" for name, sql in _FROM_LOG.items())
     row_measures = ",\n        ".join(f"{_from_rows(name)} AS {name}" for name in MEASURES)
     row_dimensions = ", ".join(f"stored.{name} AS {name}" for name in dimensions)
@@ -122,10 +177,6 @@ def _both_sides(cube: Cube, resolution: Resolution, only: str) -> str:
     in_log = (
         "log.ts_end >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC')"
         " AND log.ts_end < fromUnixTimestamp64Micro({to_us:Int64}, 'UTC')"
-    )
-    in_rows = (
-        f"stored.{WINDOW_COLUMN} >= toDateTime({{from_s:UInt32}}, 'UTC')"
-        f" AND stored.{WINDOW_COLUMN} < toDateTime({{to_s:UInt32}}, 'UTC')"
     )
     interval = f"INTERVAL {resolution.seconds} SECOND"
     window = f"toDateTime(toStartOfInterval(log.ts_end, {interval}, 'UTC'), 'UTC')"
@@ -139,7 +190,7 @@ FROM
         {window} AS {WINDOW_COLUMN},
         {log_dimensions},
         {log_measures}
-    FROM {REQUESTS_TABLE} AS log
+    FROM {REQUESTS_TABLE} AS log{lists}
     WHERE {in_log}{only.format(window=window)}
     GROUP BY {keys}
     UNION ALL
@@ -149,7 +200,7 @@ FROM
         {row_dimensions},
         {row_measures}
     FROM {rows_table(cube, resolution)} AS stored
-    WHERE {in_rows}{only.format(window=f"stored.{WINDOW_COLUMN}")}
+    WHERE {_IN_ROWS}{only.format(window=f"stored.{WINDOW_COLUMN}")}
     GROUP BY {keys}
 ) AS sides
 GROUP BY {keys}"""  # noqa: S608 - constants
@@ -169,8 +220,11 @@ def _span(span: Slice) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class CompareWindows:
-    """Each window of a span: how many groups it has, and how many of them differ."""
+class FoldedDimensions:
+    """The dimensions of a cube in which values may be folded: by a ledger, or by rows of a span.
+
+    The ledger may be older than what it keeps, the rows may be lost.
+    """
 
     cube: Cube
     resolution: Resolution
@@ -178,10 +232,33 @@ class CompareWindows:
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return the text and its parameters."""
+        names = [d.name for d in self.cube.dimensions if d.name in CAPPED_DIMENSIONS]
+        folds = ", ".join(f"if(max(stored.{name} = '{OTHER}'), ['{name}'], [])" for name in names)
+        text = f"""SELECT DISTINCT arrayJoin(arrayConcat({folds})) AS dimension
+FROM {rows_table(self.cube, self.resolution)} AS stored
+WHERE {_IN_ROWS}
+UNION DISTINCT
+SELECT DISTINCT toString(arrayJoin(mapKeys(folded))) AS dimension
+FROM {LEDGER_TABLE}"""  # noqa: S608 - constants
+        return text, {"from_s": self.span.from_s, "to_s": self.span.to_s}
+
+
+@dataclass(frozen=True, slots=True)
+class CompareWindows:
+    """Each window of a span: how many groups it has, and how many of them differ."""
+
+    cube: Cube
+    resolution: Resolution
+    span: Slice
+    folded: tuple[str, ...] = ()
+    """Dimensions of `FoldedDimensions`."""
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
         text = f"""SELECT toUnixTimestamp({WINDOW_COLUMN}) AS start_s, count(), countIf({_differs()})
 FROM
 (
-{_both_sides(self.cube, self.resolution, "")}
+{_both_sides(self.cube, self.resolution, "", self.folded)}
 )
 GROUP BY start_s
 ORDER BY start_s"""  # noqa: S608 - constants
@@ -196,6 +273,8 @@ class DifferingGroups:
     resolution: Resolution
     windows_s: Sequence[int]
     limit: int
+    folded: tuple[str, ...] = ()
+    """Dimensions of `FoldedDimensions`."""
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return the text and its parameters."""
@@ -206,7 +285,7 @@ class DifferingGroups:
         text = f"""SELECT toUnixTimestamp({WINDOW_COLUMN}), {dimensions}, {values}
 FROM
 (
-{_both_sides(self.cube, self.resolution, only)}
+{_both_sides(self.cube, self.resolution, only, self.folded)}
 )
 WHERE {_differs()}
 ORDER BY {WINDOW_COLUMN}, {dimensions}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 DEFAULT_DATABASE = "inferometer"
 DEFAULT_USER = "default"
 MAX_DAYS = 36_500
+_MONTH_DAYS = 31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class Retention:
             "dead_letters": self.dead_letters_days,
             "chunk_ledger": self.ledger_days,
             "chunk_intents": self.ledger_days,
+            # An audit asks what a row of the log was folded by, up to a month before it.
+            "dimension_values": max(self.ledger_days, self.requests_days + _MONTH_DAYS),
             "watermarks": self.watermarks_days,
         }
 

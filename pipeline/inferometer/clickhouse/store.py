@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from inferometer.clickhouse.lost_inserts import TABLES_WITH_OFFSETS, LostInserts
+from inferometer.clickhouse.memory_file import write_stream
 from inferometer.clickhouse.queries import (
+    AdmittedValues,
+    DedupeFloor,
     EventIds,
     KnownEvents,
     OffsetSpan,
@@ -17,10 +20,11 @@ from inferometer.clickhouse.queries import (
 )
 from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.chunks import Intent, PartitionSpan
+from inferometer.core.dimension_lists import ADMITTED_SCHEMA
 from inferometer.core.resumption import StoredProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from inferometer.clickhouse.connect import StoreConnection
@@ -44,6 +48,9 @@ INSERT_SETTINGS = {
     # Delta rows of a chunk are distinct already: summing them again costs more than half the insert.
     "optimize_on_insert": "0",
 }
+
+# On a cluster any replica answers, and this must see what another one has acknowledged.
+_LATEST = {"select_sequential_consistency": 1}
 
 
 class ClickHouseChunkStore:
@@ -80,24 +87,24 @@ class ClickHouseChunkStore:
             self._insert(table, missing, f"{token}/again")
 
     def _insert(self, table: str, rows: pa.Table, token: str) -> None:
-        body = _to_arrow_stream(rows, self._compression)
+        # One batch: several would reach the table as several blocks under one token.
+        rows = rows.combine_chunks().unify_dictionaries()
+        settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
         client = self._connection.client()
         with store_errors(self._place), self._connection.patience.on(client):
-            client.raw_insert(
-                table,
-                rows.column_names,
-                body,
-                settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
-                fmt="ArrowStream",
-            )
+            memory = self._connection.memory_file
+            if memory is None:
+                body = _as_stream(rows, self._compression)
+                client.raw_insert(table, rows.column_names, body, settings, fmt="ArrowStream")
+            else:
+                with memory.holding(rows) as path:
+                    client.command(_insert_from(path, table, rows.column_names, settings))
 
     def progress(self, source: StreamPartition) -> StoredProgress:
         """Return how far a partition has come; see `ChunkStore.progress`."""
         text, parameters = Progress(source).sql()
-        # On a cluster any replica answers, and this must see what another one has acknowledged.
-        settings = {"select_sequential_consistency": 1}
         with store_errors(self._place):
-            rows = self._connection.reader().query(text, parameters, settings=settings).result_rows
+            rows = self._connection.reader().query(text, parameters, settings=_LATEST).result_rows
         ((chunks, next_offset, intent),) = rows
         return StoredProgress(
             next_offset=int(next_offset) if chunks else None,
@@ -112,6 +119,20 @@ class ClickHouseChunkStore:
         with store_errors(self._place):
             rows = self._connection.reader().query(text, parameters).result_rows
         return tuple(PartitionSpan(*map(int, row)) for row in rows)
+
+    def dedupe_floor(self, source: StreamPartition, *, before: int, max_events: int) -> int:
+        """Return where the latest events begin; see `ChunkStore.dedupe_floor`."""
+        text, parameters = DedupeFloor(source, before, max_events).sql()
+        client = self._connection.reader()
+        with store_errors(self._place):
+            return int(client.query(text, parameters, settings=_LATEST).result_rows[0][0])
+
+    def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
+        """Return what a partition had admitted; see `ChunkStore.admitted_values`."""
+        text, parameters = AdmittedValues(source, before).sql()
+        client = self._connection.reader()
+        with store_errors(self._place):
+            return client.query_arrow(text, parameters, settings=_LATEST).cast(ADMITTED_SCHEMA)
 
     def find_events(
         self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
@@ -137,11 +158,21 @@ class ClickHouseChunkStore:
             return client.query_arrow(text, parameters).column(0).cast(pa.string())
 
 
-def _to_arrow_stream(rows: pa.Table, compression: str | None) -> pa.Buffer:
-    # One batch: several would reach the table as several blocks under one token.
-    rows = rows.combine_chunks().unify_dictionaries()
+def _as_stream(rows: pa.Table, compression: str | None) -> pa.Buffer:
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression=compression)
-    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows)
+    write_stream(rows, sink, compression)
     return sink.getvalue()
+
+
+def _insert_from(path: str, table: str, columns: Sequence[str], settings: Mapping[str, str]) -> str:
+    names = ", ".join(f"`{column}`" for column in columns)
+    values = ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
+    return (
+        f"INSERT INTO {table} ({names}) FROM INFILE {_quoted(path)} SETTINGS {values} "
+        "FORMAT ArrowStream"
+    )
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.cubes import CUBES, rows_table
 from inferometer.core.token_windows import TokenWindow
-from inferometer.names import DEAD_LETTERS_TABLE, INTENTS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
+from inferometer.names import (
+    DEAD_LETTERS_TABLE,
+    DIMENSION_VALUES_TABLE,
+    INTENTS_TABLE,
+    LEDGER_TABLE,
+    REQUESTS_TABLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +32,7 @@ CHUNK_TABLES = (
     INTENTS_TABLE,
     REQUESTS_TABLE,
     *(rows_table(cube, resolution) for cube in CUBES for resolution in cube.resolutions),
+    DIMENSION_VALUES_TABLE,
     DEAD_LETTERS_TABLE,
     LEDGER_TABLE,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inferometer.config.areas import (
     AREAS,
     Area,
+    CardinalityConfig,
     KafkaConfig,
     LogConfig,
     PriceConfig,
@@ -35,6 +36,7 @@ __all__ = [
     "REQUIRE_SERVICES_VARIABLE",
     "TRUE_WORDS",
     "Area",
+    "CardinalityConfig",
     "KafkaConfig",
     "LogConfig",
     "PriceConfig",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from inferometer import names
+from inferometer.core.dimension_caps import DEFAULT_CAPS
 from inferometer.kafka_security import SASL_MECHANISMS, SECURITY_PROTOCOLS, KafkaSecurity
 from inferometer.kafka_security import SETTINGS as SECURITY_SETTINGS
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 MAX_DAYS = 36_500
 MAX_PORT = 65_536
+MAX_CAP = 10_000_000
 
 
 class Secret:
@@ -199,18 +201,36 @@ class WorkerConfig(Area):
     SECTION: ClassVar[str] = "worker"
 
     chunk_max_events: int = _setting(
-        100_000, "records of a chunk at most", minimum=1, maximum=10_000_000
+        200_000, "events of a chunk at most", minimum=1, maximum=10_000_000
     )
     chunk_max_bytes: int = _setting(
-        128 * MIB, "bytes of a chunk at most", minimum=MIB, maximum=2047 * MIB
+        48 * MIB, "bytes of a chunk's records at most", minimum=MIB, maximum=2047 * MIB
+    )
+    chunk_min_wait_s: float = _setting(
+        1.0,
+        "how long after a chunk the next one may follow, while a partition keeps up; counts as "
+        "chunk_max_wait_s where that is less",
+        minimum=0.01,
+        maximum=3600,
     )
     chunk_max_wait_s: float = _setting(
-        2.0, "how long a chunk may wait for more records", minimum=0.01, maximum=3600
+        2.0,
+        "how long a record waits for others at most, while a partition keeps up",
+        minimum=0.01,
+        maximum=3600,
     )
     in_flight_max_bytes: int = _setting(
-        256 * MIB, "bytes fetched and not yet stored; over it nothing is fetched", minimum=MIB
+        320 * MIB,
+        "bytes fetched and not yet stored, with what is computed of them; over it nothing is fetched",
+        minimum=MIB,
     )
-    chunk_threads: int = _setting(1, "chunks processed at the same time", minimum=1, maximum=256)
+    chunk_threads: int = _setting(
+        2,
+        "chunks of different partitions at work at the same time; half of them compute, so that "
+        "one computes while another is inserted",
+        minimum=1,
+        maximum=256,
+    )
     watermark_bound_s: float = _setting(
         10.0, "how late an event may end before its window counts as final", minimum=0
     )
@@ -249,6 +269,29 @@ class WorkerConfig(Area):
         return found
 
 
+def _cap(name: str) -> Any:
+    return _setting(DEFAULT_CAPS[name], f"values of {name} at most", minimum=1, maximum=MAX_CAP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardinalityConfig(Area):
+    """How many values of a dimension a partition counts apart in a month; the rest is `__other__`."""
+
+    SECTION: ClassVar[str] = "cardinality"
+
+    workspace_id: int = _cap("workspace_id")
+    environment: int = _cap("environment")
+    provider: int = _cap("provider")
+    model: int = _cap("model")
+    model_version: int = _cap("model_version")
+    region: int = _cap("region")
+    error_type: int = _cap("error_type")
+    virtual_model: int = _cap("virtual_model")
+    team_id: int = _cap("team_id")
+    user_id: int = _cap("user_id")
+    virtual_account_id: int = _cap("virtual_account_id")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PriceConfig(Area):
     """Where prices come from."""
@@ -282,6 +325,7 @@ class Settings:
     kafka: KafkaConfig = field(default_factory=KafkaConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     worker: WorkerConfig = field(default_factory=WorkerConfig)
+    cardinality: CardinalityConfig = field(default_factory=CardinalityConfig)
     prices: PriceConfig = field(default_factory=PriceConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -290,6 +334,7 @@ AREAS: tuple[type[Area], ...] = (
     KafkaConfig,
     StoreConfig,
     WorkerConfig,
+    CardinalityConfig,
     PriceConfig,
     LogConfig,
 )

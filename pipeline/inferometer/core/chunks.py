@@ -58,6 +58,8 @@ class Intent:
     """Partitions of the topic when the chunk was cut; 0 where nobody knows."""
     elsewhere: tuple[PartitionSpan, ...] = ()
     """Where else duplicates are looked for: keys move to other partitions when their number changes."""
+    caps: tuple[int, ...] = ()
+    """Dimension caps, in the order of `dimension_caps.CAPPED_DIMENSIONS`; empty: the defaults."""
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads."""
@@ -75,7 +77,7 @@ class Intent:
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """Read what `asdict` gave. Raises TypeError for fields of another version."""
         spans = tuple(PartitionSpan(**span) for span in fields.pop("elsewhere", ()))
-        return cls(**fields, elsewhere=spans)
+        return cls(caps=tuple(fields.pop("caps", ())), **fields, elsewhere=spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +161,7 @@ class ChunkOutcome:
     """Sorted by reason; the counts sum to `dead`."""
     days: int = 0
     """Days (UTC) of event time that the stored rows lie in."""
+    folded: tuple[tuple[str, int], ...] = ()
+    """Events whose value became `__other__` in roll-ups, by dimension, sorted by it."""
+    admitted: tuple[tuple[str, int], ...] = ()
+    """Values that have roll-up rows of their own from this chunk on, by dimension, sorted by it."""

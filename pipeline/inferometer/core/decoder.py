@@ -15,9 +15,12 @@ import pyarrow as pa
 from inferometer.core.bins import MAX_BIN
 from inferometer.core.columns import MISSING, CodeColumn, EventColumns, GapColumns
 from inferometer.core.event_kernel import OK, SLOW, decode_rows
-from inferometer.core.events import MAX_DURATION_MS, MAX_METADATA_CHARS
+from inferometer.core.events import MAX_DURATION_MS, MAX_METADATA_CHARS, Kind
 from inferometer.core.field_table import CODES, LISTS, MAPS, NESTED, NUMBERS, TEXTS, field_table
+from inferometer.core.fields import FIELD_INDEX, FIELDS, fields_of
 from inferometer.core.gather_kernel import gather_bins, gather_lists, gather_texts, rehash
+from inferometer.core.log_order import log_order
+from inferometer.core.memory_kernel import WORD, holds_byte
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +29,7 @@ _BACKSLASH = 92
 _MAX_GAPS_US = int(MAX_DURATION_MS) * 1000
 NUMBER_INDEX = {item.name: slot for slot, item in enumerate(NUMBERS)}
 CODE_INDEX = {item.name: slot for slot, item in enumerate(CODES)}
+(_GAPS,) = fields_of(Kind.GAPS)
 TEXT_INDEX = {item.name: slot for slot, item in enumerate(TEXTS)}
 
 
@@ -44,6 +48,10 @@ class DecodedRows:
     side: int
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
+    present: NDArray[np.uint8] = field(init=False)
+    """By field of the contract: whether any row has it, and so a column."""
+    defaults_at: int = field(init=False)
+    constants: dict[tuple[int, int], NDArray[np.int64]] = field(init=False, default_factory=dict)
     numbers: NDArray[np.int64] = field(init=False)
     codes: NDArray[np.int32] = field(init=False)
     text_starts: NDArray[np.int64] = field(init=False)
@@ -61,48 +69,72 @@ class DecodedRows:
 
     def __post_init__(self) -> None:
         count = len(self.starts)
-        shape = field_table()
+        # Memory that nobody touches costs nothing: a column is filled when its field first stands
+        # in an event, and most of the contract's fields stand in none.
+        self.present = np.zeros(len(FIELDS), dtype=np.uint8)
         self.numbers = np.empty((len(NUMBERS), count), dtype=np.int64)
         self.codes = np.empty((len(CODES), count), dtype=np.int32)
         self.text_starts = np.empty((len(TEXTS), count), dtype=np.int64)
         self.text_lengths = np.empty((len(TEXTS), count), dtype=np.int64)
-        self.value_starts = np.zeros((len(CODES), count + 1), dtype=np.int64)
-        self.value_lengths = np.zeros((len(CODES), count + 1), dtype=np.int64)
+        self.value_starts = np.empty((len(CODES), count + 1), dtype=np.int64)
+        self.value_lengths = np.empty((len(CODES), count + 1), dtype=np.int64)
         self.used = np.ones(len(CODES), dtype=np.int32)
-        self.tables = np.full((len(CODES), _table_size(count)), -1, dtype=np.int32)
-        self.nested_starts = np.zeros((len(NESTED), count), dtype=np.int64)
+        self.tables = np.empty((len(CODES), _table_size(count)), dtype=np.int32)
+        self.nested_starts = np.empty((len(NESTED), count), dtype=np.int64)
         self.nested_counts = np.empty((len(NESTED), count), dtype=np.int64)
         self.gaps = np.empty((4, count), dtype=np.int64)
-        self.bins_at = np.zeros(count, dtype=np.int64)
+        self.bins_at = np.empty(count, dtype=np.int64)
         self.unknown = np.zeros(count, dtype=np.int32)
         self.status = np.full(count, SLOW, dtype=np.int16)
-        self._reset(slice(None))
-        defaults = "".join(shape.code_defaults).encode()
+        defaults = "".join(field_table().code_defaults).encode()
         self._reserve(defaults)
-        place = self.side - len(defaults)
-        for slot, text in enumerate(shape.code_defaults):
-            self.value_starts[slot, 0] = place
-            self.value_lengths[slot, 0] = len(text)
-            place += len(text)
-            rehash(
-                self.buffer, 1, self.value_starts[slot], self.value_lengths[slot], self.tables[slot]
-            )
+        self.defaults_at = self.side - len(defaults)
 
-    def _reset(self, rows: slice | NDArray[np.int64]) -> None:
-        self.numbers[:, rows] = field_table().number_defaults[:, None]
-        self.codes[:, rows] = 0
-        self.text_starts[:, rows] = 0
-        self.text_lengths[:, rows] = 0
-        self.nested_counts[:, rows] = 0
-        self.gaps[:3, rows] = MISSING
-        self.gaps[3, rows] = 0
+    def _begin(self, index: int) -> None:
+        """Make the column of a field that has just been met: every row has its default."""
+        self.present[index] = 1
+        self._reset(index, slice(None))
+        slot = field_table().slots[index]
+        if FIELDS[index].kind is Kind.CODE:
+            before = field_table().code_defaults[:slot]
+            self.value_starts[slot, 0] = self.defaults_at + sum(map(len, before))
+            self.value_lengths[slot, 0] = len(field_table().code_defaults[slot])
+            self._hash(slot)
+
+    def _hash(self, slot: int) -> None:
+        self.tables[slot] = -1
+        rehash(
+            self.buffer, self.used[slot],
+            self.value_starts[slot], self.value_lengths[slot], self.tables[slot],
+        )  # fmt: skip
+
+    def _reset(self, index: int, rows: slice | NDArray[np.int64]) -> None:
+        slot = field_table().slots[index]
+        match FIELDS[index].kind:
+            case Kind.CODE:
+                self.codes[slot, rows] = 0
+            case Kind.TEXT:
+                self.text_starts[slot, rows] = 0
+                self.text_lengths[slot, rows] = 0
+            case Kind.TEXT_LIST | Kind.TEXT_MAP:
+                self.nested_starts[slot, rows] = 0
+                self.nested_counts[slot, rows] = 0
+            case Kind.GAPS:
+                self.gaps[:3, rows] = MISSING
+                self.gaps[3, rows] = 0
+                self.bins_at[rows] = 0
+            case _:
+                self.numbers[slot, rows] = field_table().number_defaults[slot]
+
+    def _has(self, name: str) -> bool:
+        return bool(self.present[FIELD_INDEX[name]])
 
     def _reserve(self, tail: bytes) -> None:
         """Append bytes, and room behind them in which escapes of the whole are undone."""
         body = self.buffer[: self.side]
-        escapes = np.count_nonzero(body == _BACKSLASH) or _BACKSLASH in tail
-        room = len(body) + len(tail) if escapes else 0
-        grown = np.empty(len(body) + len(tail) + room, dtype=np.uint8)
+        has_escapes = holds_byte(body, _BACKSLASH) or _BACKSLASH in tail
+        room = len(body) + len(tail) if has_escapes else 0
+        grown = np.empty(len(body) + len(tail) + room + WORD, dtype=np.uint8)
         grown[: len(body)] = body
         grown[len(body) : len(body) + len(tail)] = np.frombuffer(tail, dtype=np.uint8)
         self.buffer = grown
@@ -111,21 +143,28 @@ class DecodedRows:
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode the rows from their spans; those not plainly right keep status SLOW."""
         shape = field_table()
-        self.side = decode_rows(
-            self.buffer, self.side, rows, self.starts, self.ends,
-            shape.names, shape.name_starts, shape.name_lengths, shape.name_table,
-            shape.kinds, shape.slots, shape.scales, shape.minimums, shape.maximums, shape.required,
-            self.numbers, self.text_starts, self.text_lengths, self.codes, self.tables,
-            self.value_starts, self.value_lengths, self.used,
-            self.nested_starts, self.nested_counts, self.gaps, self.bins_at,
-            self.unknown, self.status, shape.max_items, MAX_METADATA_CHARS, _MAX_GAPS_US, MAX_BIN,
-        )  # fmt: skip
+        progress = np.zeros(2, dtype=np.int64)
+        while True:
+            self.side = decode_rows(
+                self.buffer, self.side, rows, progress, self.present, self.starts, self.ends,
+                shape.names, shape.name_starts, shape.name_lengths, shape.name_table,
+                shape.kinds, shape.slots, shape.scales, shape.minimums, shape.maximums,
+                shape.required, self.numbers, self.text_starts, self.text_lengths, self.codes,
+                self.tables, self.value_starts, self.value_lengths, self.used,
+                self.nested_starts, self.nested_counts, self.gaps, self.bins_at,
+                self.unknown, self.status, shape.max_items, MAX_METADATA_CHARS, _MAX_GAPS_US,
+                MAX_BIN,
+            )  # fmt: skip
+            if progress[1] < 0:
+                return
+            self._begin(int(progress[1]))
 
     def replace(self, rows: NDArray[np.int64], values: list[bytes]) -> None:
         """Give rows other bytes (the canonical form of an event) and decode them again."""
         lengths = np.array([len(value) for value in values], dtype=np.int64)
         unknown = self.unknown[rows].copy()
-        self._reset(rows)
+        for index in np.flatnonzero(self.present).tolist():
+            self._reset(index, rows)
         self._grow(len(rows))
         first = self.side
         self._reserve(b"".join(values))
@@ -136,19 +175,22 @@ class DecodedRows:
 
     def _grow(self, more: int) -> None:
         capacity = int(self.used.max()) + more + 1
-        room = np.zeros((len(CODES), capacity), dtype=np.int64)
-        kept = min(capacity, self.value_starts.shape[1])
-        room[:, :kept] = self.value_starts[:, :kept]
-        lengths = np.zeros_like(room)
-        lengths[:, :kept] = self.value_lengths[:, :kept]
-        self.value_starts, self.value_lengths = room, lengths
-        self.tables = np.full((len(CODES), _table_size(capacity)), -1, dtype=np.int32)
-        for slot in range(len(CODES)):
-            rehash(self.buffer, self.used[slot], room[slot], lengths[slot], self.tables[slot])
+        starts, lengths = self.value_starts, self.value_lengths
+        self.value_starts = np.empty((len(CODES), capacity), dtype=np.int64)
+        self.value_lengths = np.empty((len(CODES), capacity), dtype=np.int64)
+        self.tables = np.empty((len(CODES), _table_size(capacity)), dtype=np.int32)
+        for slot, item in enumerate(CODES):
+            if self._has(item.name):
+                used = self.used[slot]
+                self.value_starts[slot, :used] = starts[slot, :used]
+                self.value_lengths[slot, :used] = lengths[slot, :used]
+                self._hash(slot)
 
     def code_values(self, name: str) -> tuple[str, ...]:
         """Return the distinct texts of a code column; codes index it."""
         slot = CODE_INDEX[name]
+        if not self._has(name):
+            return (field_table().code_defaults[slot],)
         return tuple(
             self.buffer[start : start + length].tobytes().decode()
             for start, length in zip(
@@ -158,9 +200,42 @@ class DecodedRows:
             )
         )
 
+    def number(self, name: str) -> NDArray[np.int64]:
+        """Return a number of every row; undefined where the row is not OK."""
+        return self._number(name, slice(None))
+
+    def _number(self, name: str, rows: NDArray[np.int64] | slice) -> NDArray[np.int64]:
+        slot = NUMBER_INDEX[name]
+        if not self._has(name):
+            return self._constant(int(field_table().number_defaults[slot]), rows)
+        column: NDArray[np.int64] = self.numbers[slot, rows]
+        return column
+
+    def _constant(self, value: int, rows: NDArray[np.int64] | slice) -> NDArray[np.int64]:
+        """Return a column of one value; all that ask for it share one."""
+        count = len(self.starts) if isinstance(rows, slice) else len(rows)
+        key = (value, count)
+        if key not in self.constants:
+            self.constants[key] = np.full(count, value, dtype=np.int64)
+        return self.constants[key]
+
+    def code(self, name: str) -> CodeColumn:
+        """Return a repeated text of every row; undefined where the row is not OK."""
+        return self._code(name, slice(None))
+
+    def _code(self, name: str, rows: NDArray[np.int64] | slice) -> CodeColumn:
+        if not self._has(name):
+            # Half of the shared zeros: a column of 32 bits.
+            zeros = self._constant(0, rows).view(np.int32)
+            return CodeColumn(zeros[: len(zeros) // 2], self.code_values(name))
+        return CodeColumn(self.codes[CODE_INDEX[name], rows], self.code_values(name))
+
     def texts(self, name: str, rows: NDArray[np.int64] | slice) -> pa.StringArray:
         """Return a text column of the given rows."""
         slot = TEXT_INDEX[name]
+        if not self._has(name):
+            zeros = self._constant(0, rows)
+            return self._strings(zeros, zeros)
         return self._strings(self.text_starts[slot, rows], self.text_lengths[slot, rows])
 
     def _strings(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> pa.StringArray:
@@ -174,7 +249,8 @@ class DecodedRows:
         self, slot: int, rows: NDArray[np.int64], *, is_map: bool
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
         places = np.zeros(len(rows) + 1, dtype=np.int32)
-        np.cumsum(self.nested_counts[slot, rows], out=places[1:])
+        if self._has(NESTED[slot].name):
+            np.cumsum(self.nested_counts[slot, rows], out=places[1:])
         starts = np.zeros(int(places[-1]), dtype=np.int64)
         lengths = np.zeros(int(places[-1]), dtype=np.int64)
         if len(starts):
@@ -198,6 +274,12 @@ class DecodedRows:
         )
 
     def _gap_columns(self, rows: NDArray[np.int64]) -> GapColumns:
+        if not self._has(_GAPS.name):
+            missing = self._constant(MISSING, rows)
+            return GapColumns(
+                missing, missing, missing, np.zeros(len(rows) + 1, dtype=np.int64),
+                np.zeros(0, dtype=np.int16), np.zeros(0, dtype=np.int64),
+            )  # fmt: skip
         places = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(self.gaps[3, rows], out=places[1:])
         bins = np.zeros(int(places[-1]), dtype=np.int16)
@@ -215,24 +297,25 @@ class DecodedRows:
             bin_counts=counts,
         )
 
+    def in_log_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return rows as the log sorts them."""
+        return log_order(self, rows)
+
     def select(
         self, rows: NDArray[np.int64], offsets: NDArray[np.int64], indexes: NDArray[np.int64]
     ) -> EventColumns:
         """Return the finished columns of rows, all of which must be OK."""
         if not (self.status[rows] == OK).all():
             raise ValueError("only decoded rows can be selected")
-        whole = len(rows) == len(self.starts)
-        part = slice(None) if whole else rows
+        is_whole = len(rows) == len(self.starts) and bool((rows[1:] > rows[:-1]).all())
+        part = slice(None) if is_whole else rows
         nested_lists = {item.name: self._list(slot, rows) for slot, item in enumerate(LISTS)}
         maps = {item.name: self._map(len(LISTS) + slot, rows) for slot, item in enumerate(MAPS)}
         return EventColumns(
             offsets=offsets[part],
             indexes=indexes[part],
-            numbers={item.name: self.numbers[slot, part] for slot, item in enumerate(NUMBERS)},
-            codes={
-                item.name: CodeColumn(self.codes[slot, part], self.code_values(item.name))
-                for slot, item in enumerate(CODES)
-            },
+            numbers={item.name: self._number(item.name, part) for item in NUMBERS},
+            codes={item.name: self._code(item.name, part) for item in CODES},
             texts={item.name: self.texts(item.name, part) for item in TEXTS},
             lists=nested_lists,
             maps=maps,

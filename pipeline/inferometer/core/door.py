@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from inferometer.core.columns import MISSING
-from inferometer.core.decoder import CODE_INDEX, NUMBER_INDEX
 from inferometer.core.events import MAX_UINT32, STATUS_CLASSES, status_class
-from inferometer.core.fields import FIELD_INDEX, FIELDS
+from inferometer.core.field_table import CODES
 from inferometer.core.reasons import Reason, Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inferometer.core.decoder import DecodedRows
+    from inferometer.core.columns import CodeColumn
     from inferometer.core.events import InferenceRequest
 
 INPUT_BUCKETS = (
@@ -38,6 +37,16 @@ SIDES = (
     ("output_tokens", "text_output_tokens", OUTPUT_BUCKETS),
 )
 """Inclusive total, the bucket that is its remainder, the other disjoint buckets (decision 12)."""
+
+
+class Rows(Protocol):
+    """Events as columns, from whatever envelope, before it is known which of them may enter."""
+
+    def number(self, name: str) -> NDArray[np.int64]:
+        """Return a number of every row."""
+
+    def code(self, name: str) -> CodeColumn:
+        """Return a repeated text of every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +121,9 @@ def check_event(event: InferenceRequest, policy: DoorPolicy) -> Refusal | None:
     return None
 
 
-def violations(rows: DecodedRows, policy: DoorPolicy) -> NDArray[np.bool_]:
-    """Return which decoded rows break a rule; their values are undefined where status is SLOW."""
-
-    def number(name: str) -> NDArray[np.int64]:
-        column: NDArray[np.int64] = rows.numbers[NUMBER_INDEX[name]]
-        return column
-
+def violations(rows: Rows, policy: DoorPolicy) -> NDArray[np.bool_]:
+    """Return which rows break a rule; meaningless for rows whose values are undefined."""
+    number = rows.number
     ends = number("ts_end")
     bad = (ends < policy.oldest_us) | (ends > policy.newest_us)
     for total_name, rest_name, bucket_names in SIDES:
@@ -128,29 +133,29 @@ def violations(rows: DecodedRows, policy: DoorPolicy) -> NDArray[np.bool_]:
         bad |= np.where(total == MISSING, whole > MAX_UINT32, off)
     ttft, e2e = number("ttft_ms"), number("e2e_ms")
     bad |= (ttft > e2e) & (e2e != MISSING)
-    bad |= _wrong_class(rows, number("status_code"))
-    return bad | _unlisted(rows)
+    bad |= _wrong_class(rows)
+    return bad | _unlisted(rows, len(bad))
 
 
-def _wrong_class(rows: DecodedRows, status: NDArray[np.int64]) -> NDArray[np.bool_]:
-    values = rows.code_values("status_class")
-    codes = rows.codes[CODE_INDEX["status_class"]]
-    if values == ("",):
-        return np.zeros(len(codes), dtype=np.bool_)
-    known = np.array([STATUS_CLASSES.index(v) if v in STATUS_CLASSES else -1 for v in values])
-    given = known[codes]
-    contradicts: NDArray[np.bool_] = (codes != 0) & (given != status_classes(status))
+def _wrong_class(rows: Rows) -> NDArray[np.bool_]:
+    column, status = rows.code("status_class"), rows.number("status_code")
+    if column.values == ("",):
+        return np.zeros(len(status), dtype=np.bool_)
+    known = [STATUS_CLASSES.index(v) if v in STATUS_CLASSES else -1 for v in column.values]
+    given = np.array(known)[column.codes]
+    contradicts: NDArray[np.bool_] = (column.codes != 0) & (given != status_classes(status))
     return contradicts
 
 
-def _unlisted(rows: DecodedRows) -> NDArray[np.bool_]:
-    bad = np.zeros(len(rows.starts), dtype=np.bool_)
-    for name, slot in CODE_INDEX.items():
-        choices = FIELDS[FIELD_INDEX[name]].choices
-        if choices and rows.used[slot] > 1:
-            listed = np.array([value in choices for value in rows.code_values(name)])
-            if not listed.all():
-                bad |= ~listed[rows.codes[slot]]
+def _unlisted(rows: Rows, count: int) -> NDArray[np.bool_]:
+    bad = np.zeros(count, dtype=np.bool_)
+    for field in CODES:
+        if not field.choices:
+            continue
+        column = rows.code(field.name)
+        listed = np.array([value in field.choices for value in column.values])
+        if not listed.all():
+            bad |= ~listed[column.codes]
     return bad
 
 

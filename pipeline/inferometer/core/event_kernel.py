@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from inferometer.core.gap_kernel import read_gaps
+from inferometer.core.memory_kernel import same_bytes
 from inferometer.core.number_kernel import read_decimal, read_instant, read_integer
 from inferometer.core.text_kernel import intern, read_list, read_map, read_text, skip_space
 
@@ -68,20 +69,12 @@ def _skip_scalar(buf, pos, end, side):
 
 
 @njit(cache=True, nogil=True)
-def _same_name(buf, start, length, names, name_start, name_length):
-    if length != name_length:
-        return False
-    for k in range(length):
-        if buf[start + k] != names[name_start + k]:
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
 def decode_rows(
     buf,
     side,
     rows,
+    progress,
+    present,
     starts,
     ends,
     names,
@@ -113,20 +106,24 @@ def decode_rows(
     max_us,
     max_bin,
 ):
-    """Decode the objects at `rows` into the columns; return the new end of the side area."""
+    """Decode the objects at `rows` into the columns; return the new end of the side area.
+
+    It begins at place `progress[0]` of `rows`, and stops short where a field has no column yet:
+    `progress` then says at which place, and which field, -1 when all rows are done.
+    """
     field_count = len(kinds)
     expected = np.zeros(field_count + 1, dtype=np.int32)
-    seen_words = np.zeros(2, dtype=np.uint64)
     scratch = np.zeros((3, 64), dtype=np.int64)
     nothing = np.zeros(1, dtype=np.int32)
     nothing_bins = np.zeros(1, dtype=np.int16)
     nothing_counts = np.zeros(1, dtype=np.int64)
     table_mask = np.uint64(len(name_table) - 1)
-    for row in rows:
+    for at in range(progress[0], len(rows)):
+        row = rows[at]
         status[row] = SLOW
         unknown[row] = 0
-        seen_words[0] = 0
-        seen_words[1] = 0
+        seen_low = np.uint64(0)
+        seen_high = np.uint64(0)
         pos = skip_space(buf, starts[row], ends[row])
         end = ends[row]
         if pos >= end or buf[pos] != _OPEN:
@@ -141,7 +138,7 @@ def decode_rows(
             if (
                 pos + 1 + length < end
                 and buf[pos + 1 + length] == _QUOTE
-                and _same_name(buf, pos + 1, length, names, name_starts[guess], length)
+                and same_bytes(buf, pos + 1, names, name_starts[guess], length)
             ):
                 field = guess
                 pos += length + 2
@@ -152,8 +149,8 @@ def decode_rows(
                 slot = (value_hash ^ (value_hash >> np.uint64(17))) & table_mask
                 while name_table[slot] >= 0:
                     known = name_table[slot]
-                    if _same_name(
-                        buf, start, length, names, name_starts[known], name_lengths[known]
+                    if length == name_lengths[known] and same_bytes(
+                        buf, start, names, name_starts[known], length
                     ):
                         field = known
                         break
@@ -175,9 +172,8 @@ def decode_rows(
                 if pos < 0:
                     break
             else:
-                word = field >> 6
                 bit = np.uint64(1) << np.uint64(field & 63)
-                if seen_words[word] & bit:
+                if (seen_low if field < 64 else seen_high) & bit:
                     pos = -1
                     break
                 kind = kinds[field]
@@ -189,8 +185,15 @@ def decode_rows(
                         break
                     pos += 4
                 else:
-                    seen_words[word] |= bit
-                    if kind == KIND_CODE:
+                    if not present[field]:
+                        progress[0] = at
+                        progress[1] = field
+                        return side
+                    if field < 64:
+                        seen_low |= bit
+                    else:
+                        seen_high |= bit
+                    if kind <= KIND_TEXT:
                         if buf[pos] != _QUOTE:
                             pos = -1
                             break
@@ -200,29 +203,14 @@ def decode_rows(
                         if pos < 0 or length < minimums[field]:
                             pos = -1
                             break
-                        code, used[slot_index] = intern(
-                            buf,
-                            start,
-                            length,
-                            value_hash,
-                            tables[slot_index],
-                            value_starts[slot_index],
-                            value_lengths[slot_index],
-                            used[slot_index],
-                        )
-                        codes[slot_index, row] = code
-                    elif kind == KIND_TEXT:
-                        if buf[pos] != _QUOTE:
-                            pos = -1
-                            break
-                        pos, start, length, _, side = read_text(
-                            buf, pos + 1, end, side, maximums[field]
-                        )
-                        if pos < 0 or length < minimums[field]:
-                            pos = -1
-                            break
-                        text_starts[slot_index, row] = start
-                        text_lengths[slot_index, row] = length
+                        if kind == KIND_TEXT:
+                            text_starts[slot_index, row] = start
+                            text_lengths[slot_index, row] = length
+                        else:
+                            codes[slot_index, row] = intern(
+                                buf, start, length, value_hash, slot_index, tables,
+                                value_starts, value_lengths, used,
+                            )  # fmt: skip
                     elif kind == KIND_INT:
                         pos, value = read_integer(buf, pos, end)
                         if pos < 0 or value < minimums[field] or value > maximums[field]:
@@ -314,9 +302,8 @@ def decode_rows(
             continue
         if skip_space(buf, pos + 1, end) != end:
             continue
-        if (seen_words[0] & required[0]) != required[0]:
-            continue
-        if (seen_words[1] & required[1]) != required[1]:
+        if seen_low & required[0] != required[0] or seen_high & required[1] != required[1]:
             continue
         status[row] = OK
+    progress[1] = -1
     return side

@@ -23,7 +23,7 @@ from inferometer.core.event_kernel import (
 )
 from inferometer.core.events import MAX_LIST_ITEMS, MAX_METADATA_KEYS, Kind
 from inferometer.core.fields import FIELDS, NUMBER_KINDS, SCALES, EventField, fields_of
-from inferometer.core.text_kernel import name_hash
+from inferometer.core.memory_kernel import WORD, hash_span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def _name_table(
 ) -> NDArray[np.int32]:
     table = np.full(1024, -1, dtype=np.int32)
     for index, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-        value = int(name_hash(names, start, length))
+        value = int(hash_span(names, start, length))
         slot = (value ^ (value >> 17)) & 1023
         while table[slot] >= 0:
             slot = (slot + 1) & 1023
@@ -102,7 +102,7 @@ def field_table() -> FieldTable:
     encoded = [field.name.encode() for field in FIELDS]
     lengths = [len(name) for name in encoded]
     starts = [int(end) - length for end, length in zip(np.cumsum(lengths), lengths, strict=True)]
-    names = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
+    names = np.frombuffer(b"".join(encoded) + bytes(WORD), dtype=np.uint8).copy()
     slot_groups = (NUMBERS, CODES, TEXTS, NESTED, fields_of(Kind.GAPS))
     slots = {field.name: slot for group in slot_groups for slot, field in enumerate(group)}
     bounds = [_bounds(field) for field in FIELDS]

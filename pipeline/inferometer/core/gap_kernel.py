@@ -14,7 +14,7 @@ _MAX_NAME = 64
 MAX_BIN_PAIRS = 4096
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_bins(buf, pos, end, bins, counts, place, write, max_bin):
     """Read `[bin, count, ...]` after its bracket; return (next pos, pairs, sum of counts)."""
     pairs = 0
@@ -48,7 +48,7 @@ def read_bins(buf, pos, end, bins, counts, place, write, max_bin):
     return -1, 0, total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_gaps(
     buf, pos, end, side, row, gaps, bins_at, nothing_bins, nothing_counts, max_us, max_bin
 ):

@@ -6,7 +6,12 @@ import numpy as np
 from numba import njit
 
 from inferometer.core.gap_kernel import read_bins
-from inferometer.core.text_kernel import name_hash, read_list, read_map
+from inferometer.core.memory_kernel import copy_bytes, hash_span, prefetch
+from inferometer.core.text_kernel import read_list, read_map
+
+_AHEAD = 12
+"""Rows whose bytes are asked for ahead of time: they left the cache since the first pass."""
+_LINE = 64
 
 
 @njit(cache=True, nogil=True)
@@ -16,6 +21,8 @@ def gather_lists(
     """Write the item spans of already checked lists or maps; return the new end of the side area."""
     scratch = np.zeros((3, 64), dtype=np.int64)
     for row in rows:
+        if row + _AHEAD < len(starts):
+            prefetch(buf, starts[row + _AHEAD])
         if places[row + 1] == places[row]:
             continue
         if is_map:
@@ -35,6 +42,9 @@ def gather_lists(
 def gather_bins(buf, bins_at, ends, places, bins, counts, max_bin):
     """Write the bins of already checked gap sketches."""
     for row in range(len(bins_at)):
+        if row + _AHEAD < len(bins_at):
+            prefetch(buf, bins_at[row + _AHEAD])
+            prefetch(buf, bins_at[row + _AHEAD] + _LINE)
         if places[row + 1] > places[row]:
             read_bins(buf, bins_at[row], ends[row], bins, counts, places[row], True, max_bin)
 
@@ -43,10 +53,9 @@ def gather_bins(buf, bins_at, ends, places, bins, counts, max_bin):
 def gather_texts(buf, starts, lengths, places, out):
     """Copy text spans back to back; places are the running offsets into `out`."""
     for row in range(len(starts)):
-        start = starts[row]
-        place = places[row]
-        for k in range(lengths[row]):
-            out[place + k] = buf[start + k]
+        if row + _AHEAD < len(starts):
+            prefetch(buf, starts[row + _AHEAD])
+        copy_bytes(buf, starts[row], lengths[row], out, places[row])
 
 
 @njit(cache=True, nogil=True)
@@ -54,7 +63,7 @@ def rehash(buf, used, value_starts, value_lengths, table):
     """Fill an empty table with the values a column already has."""
     mask = np.uint64(len(table) - 1)
     for code in range(used):
-        mixed = name_hash(buf, value_starts[code], value_lengths[code])
+        mixed = hash_span(buf, value_starts[code], value_lengths[code])
         mixed = mixed ^ (mixed >> np.uint64(29))
         mixed = mixed * np.uint64(0x9E3779B97F4A7C15)
         slot = (mixed >> np.uint64(20)) & mask

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from inferometer.core.envelopes import count_events
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,6 +48,18 @@ class RecordColumns:
         """Return the bytes of one record (for dead letters and the slow path)."""
         start = int(self.starts[index])
         return self.buffer[start : start + int(self.lengths[index])].tobytes()
+
+    def event_counts(self) -> NDArray[np.int64]:
+        """Return about how many events each record carries, 1 at least; nothing is unpacked."""
+        if not self.content_types.any():
+            return np.ones(len(self), dtype=np.int64)
+        return count_events(
+            self.buffer,
+            self.starts,
+            self.lengths,
+            self.content_types == ContentType.NDJSON,
+            self.content_types == ContentType.ARROW,
+        )
 
     @classmethod
     def empty(cls) -> Self:

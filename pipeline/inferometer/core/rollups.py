@@ -163,11 +163,11 @@ def _first_teams(teams: pa.ListArray) -> CodeColumn:
     if len(items) == 0:
         return CodeColumn(np.zeros(len(teams), dtype=np.int32), ("",))
     firsts = items.take(pa.array(np.where(empty, 0, starts[:-1]))).dictionary_encode()
-    codes = np.asarray(firsts.indices).astype(np.int32) + 1
     texts = firsts.dictionary.to_pylist()
-    if "" in texts:
-        codes = np.where(codes == texts.index("") + 1, 0, codes).astype(np.int32)
-    return CodeColumn(np.where(empty, 0, codes).astype(np.int32), ("", *texts))
+    if "" not in texts:
+        texts.append("")
+    codes = np.where(empty, texts.index(""), np.asarray(firsts.indices))
+    return CodeColumn(codes.astype(np.int32), tuple(texts))
 
 
 def aggregate(measured: Measured, cube: Cube, resolution: Resolution) -> Delta:

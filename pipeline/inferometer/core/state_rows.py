@@ -1,19 +1,23 @@
-"""Rows that say what became of a chunk: dead letters, the ledger, watermarks."""
+"""Rows that say what became of a chunk: dead letters, admitted values, the ledger, watermarks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inferometer.core.chunks import ChunkOutcome, Intent, StreamPartition
+    from inferometer.core.columns import EventColumns
+    from inferometer.core.dimension_lists import Folding
     from inferometer.core.reasons import DeadLetter
 
 _INSTANT_US = pa.timestamp("us", "UTC")
 _INSTANT_MS = pa.timestamp("ms", "UTC")
+_COUNTS = pa.map_(pa.string(), pa.uint64())
 
 
 def _place(source: StreamPartition, count: int) -> dict[str, pa.Array]:
@@ -68,6 +72,25 @@ def ledger_table(outcome: ChunkOutcome, intent: Intent, source: StreamPartition)
             "price_version": pa.array([intent.price_version]),
             "cubes_version": pa.array([intent.cubes_version]),
             "watermark": pa.array([outcome.watermark_us], _INSTANT_US),
+            "folded": pa.array([list(outcome.folded)], _COUNTS),
+        }
+    )
+
+
+def dimension_values_table(
+    folding: Folding, events: EventColumns, source: StreamPartition
+) -> pa.Table:
+    """Return the rows of the values that a chunk admits, each with where it first appeared."""
+    found = folding.admitted.items()
+    rows = np.concatenate([new.rows for _, new in found])
+    return pa.table(
+        {
+            **_place(source, len(rows)),
+            "month": pa.array([folding.month] * len(rows), pa.date32()),
+            "dimension": pa.array([name for name, new in found for _ in new.rows]),
+            "value": pa.concat_arrays([new.texts for _, new in found]),
+            "kafka_offset": pa.array(events.offsets[rows], pa.int64()),
+            "kafka_index": pa.array(events.indexes[rows], pa.int64()),
         }
     )
 

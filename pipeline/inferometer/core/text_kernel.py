@@ -10,16 +10,48 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from inferometer.core.memory_kernel import (
+    hash_span,
+    load_word,
+    mix_word,
+    same_bytes,
+    trailing_zeros,
+)
+
 _QUOTE, _BACKSLASH, _COMMA, _COLON = 34, 92, 44, 58
 _CLOSE, _CLOSE_LIST = 125, 93
+_WORD = 8
+_LOW_BITS = np.uint64(0x0101010101010101)
+_HIGH_BITS = np.uint64(0x8080808080808080)
+_QUOTES = _LOW_BITS * np.uint64(_QUOTE)
+_BACKSLASHES = _LOW_BITS * np.uint64(_BACKSLASH)
+_SPACES = _LOW_BITS * np.uint64(32)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def skip_space(buf, pos, end):
     """Return the next position that is no white space of JSON."""
-    while pos < end and (buf[pos] == 32 or buf[pos] == 10 or buf[pos] == 13 or buf[pos] == 9):
+    while (
+        pos < end
+        and buf[pos] <= 32
+        and (buf[pos] == 32 or buf[pos] == 10 or buf[pos] == 13 or buf[pos] == 9)
+    ):
         pos += 1
     return pos
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ends_in(word):
+    """Mark the bytes of a word that end a plain run of text: quote, backslash, control character.
+
+    The lowest mark is right, those above it may be carried over from it (Mycroft's test for zero).
+    """
+    quotes = word ^ _QUOTES
+    backslashes = word ^ _BACKSLASHES
+    found = (quotes - _LOW_BITS) & ~quotes
+    found |= (backslashes - _LOW_BITS) & ~backslashes
+    found |= (word - _SPACES) & ~word
+    return found & _HIGH_BITS
 
 
 @njit(cache=True, nogil=True)
@@ -66,19 +98,18 @@ def utf8_chars(buf, start, length):
 
 @njit(cache=True, nogil=True)
 def _unescape(buf, pos, end, side):
-    """Copy a string with escapes to `side`; return (next pos, length, hash), pos -1 if unsure."""
+    """Copy a string with escapes to `side`; return (next pos, length), pos -1 if unsure."""
     start = side
-    value_hash = np.uint64(0)
     while pos < end:
         byte = buf[pos]
         if byte == _QUOTE:
-            return pos + 1, side - start, value_hash
+            return pos + 1, side - start
         if byte < 32:
-            return -1, 0, value_hash
+            return -1, 0
         pos += 1
         if byte == _BACKSLASH:
             if pos >= end:
-                return -1, 0, value_hash
+                return -1, 0
             escape = buf[pos]
             pos += 1
             if escape == 34 or escape == 92 or escape == 47:
@@ -95,11 +126,11 @@ def _unescape(buf, pos, end, side):
                 byte = 9
             elif escape == 117:
                 if pos + 4 > end or buf[pos] != 48 or buf[pos + 1] != 48:
-                    return -1, 0, value_hash
+                    return -1, 0
                 high = buf[pos + 2]
                 low = buf[pos + 3]
                 if high < 48 or high > 55:
-                    return -1, 0, value_hash
+                    return -1, 0
                 if 48 <= low <= 57:
                     digit = low - 48
                 elif 97 <= low <= 102:
@@ -107,18 +138,17 @@ def _unescape(buf, pos, end, side):
                 elif 65 <= low <= 70:
                     digit = low - 55
                 else:
-                    return -1, 0, value_hash
+                    return -1, 0
                 byte = (high - 48) * 16 + digit
                 pos += 4
             else:
-                return -1, 0, value_hash
+                return -1, 0
         buf[side] = byte
         side += 1
-        value_hash = value_hash * np.uint64(31) + np.uint64(byte)
-    return -1, 0, value_hash
+    return -1, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_text(buf, pos, end, side, max_chars):
     """Read a string whose opening quote is at pos - 1.
 
@@ -126,76 +156,89 @@ def read_text(buf, pos, end, side, max_chars):
     """
     start = pos
     value_hash = np.uint64(0)
-    high = np.uint8(0)
-    while pos < end:
-        byte = buf[pos]
-        if byte == _QUOTE:
-            break
-        if byte == _BACKSLASH or byte < 32:
-            break
-        high |= byte
-        value_hash = value_hash * np.uint64(31) + np.uint64(byte)
-        pos += 1
+    high = np.uint64(0)
+    is_open = True
+    while pos + _WORD <= end:
+        word = load_word(buf, pos)
+        stop = _ends_in(word)
+        if stop == 0:
+            high |= word
+            value_hash = mix_word(value_hash, word)
+            pos += _WORD
+            continue
+        bits = trailing_zeros(stop) & np.uint64(0x38)
+        if bits > 0:
+            word &= (np.uint64(1) << bits) - np.uint64(1)
+            high |= word
+            value_hash = mix_word(value_hash, word)
+            pos += np.int64(bits >> np.uint64(3))
+        is_open = False
+        break
+    if is_open:
+        # The last bytes of a record.
+        word = np.uint64(0)
+        bits = np.uint64(0)
+        while pos < end and buf[pos] != _QUOTE and buf[pos] != _BACKSLASH and buf[pos] >= 32:
+            word |= np.uint64(buf[pos]) << bits
+            bits += np.uint64(8)
+            pos += 1
+        if bits > 0:
+            high |= word
+            value_hash = mix_word(value_hash, word)
     if pos >= end or buf[pos] < 32:
         return -1, 0, 0, value_hash, side
+    is_plain = high & _HIGH_BITS == 0
     if buf[pos] == _QUOTE:
         length = pos - start
         pos += 1
     else:
-        pos, length, value_hash = _unescape(buf, start, end, side)
+        pos, length = _unescape(buf, start, end, side)
         if pos < 0:
             return -1, 0, 0, value_hash, side
         start = side
         side += length
-        high = np.uint8(0x80)
-    if length > max_chars or high >= 0x80:
+        value_hash = hash_span(buf, start, length)
+        is_plain = False
+    if length > max_chars or not is_plain:
         chars = utf8_chars(buf, start, length)
         if chars < 0 or chars > max_chars:
             return -1, 0, 0, value_hash, side
     return pos, start, length, value_hash, side
 
 
-@njit(cache=True, nogil=True)
-def name_hash(buf, start, length):
-    """Return the hash of a field name, as `read_text` computes it."""
-    value = np.uint64(0)
-    for k in range(length):
-        value = value * np.uint64(31) + np.uint64(buf[start + k])
-    return value
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def same_span(buf, start, length, other_start, other_length):
     """Say whether two spans hold the same bytes."""
     if length != other_length:
         return False
-    for k in range(length):
-        if buf[start + k] != buf[other_start + k]:
-            return False
-    return True
+    return length == 0 or same_bytes(buf, start, buf, other_start, length)
 
 
-@njit(cache=True, nogil=True)
-def intern(buf, start, length, value_hash, table, value_starts, value_lengths, used):
-    """Return the code of a text in one column's open-addressing table; used counts its values."""
-    mask = np.uint64(len(table) - 1)
+@njit(cache=True, nogil=True, forceinline=True)
+def intern(buf, start, length, value_hash, column, tables, value_starts, value_lengths, used):
+    """Return the code of a text in the open-addressing table of a column; used counts its values.
+
+    The tables of all columns are passed, since a view of one would be counted as a reference.
+    """
+    mask = np.uint64(tables.shape[1] - 1)
     mixed = value_hash ^ (value_hash >> np.uint64(29))
     mixed = mixed * np.uint64(0x9E3779B97F4A7C15)
     slot = (mixed >> np.uint64(20)) & mask
     while True:
-        code = table[slot]
+        code = tables[column, slot]
         if code < 0:
-            code = used
-            table[slot] = code
-            value_starts[code] = start
-            value_lengths[code] = length
-            return code, used + 1
-        if same_span(buf, start, length, value_starts[code], value_lengths[code]):
-            return code, used
+            code = used[column]
+            used[column] = code + 1
+            tables[column, slot] = code
+            value_starts[column, code] = start
+            value_lengths[column, code] = length
+            return code
+        if same_span(buf, start, length, value_starts[column, code], value_lengths[column, code]):
+            return code
         slot = (slot + np.uint64(1)) & mask
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_list(buf, pos, end, side, max_items, max_chars, starts, lengths, place, write):
     """Read a list of texts after its bracket; return (next pos, items, side), pos -1 if unsure."""
     items = 0
@@ -221,7 +264,7 @@ def read_list(buf, pos, end, side, max_items, max_chars, starts, lengths, place,
     return -1, 0, side
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_map(buf, pos, end, side, max_items, max_chars, starts, lengths, place, write, seen):
     """Read an object of texts after its brace: key and value spans in turn; items counts both.
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from inferometer.core.audit_spans import DAY_S
 from inferometer.core.conservation import MAX_OFFSETS, Kind, SkipReason
-from inferometer.core.event_peek import peek
+from inferometer.core.event_peek import peek_records
 from inferometer.core.ledger_chain import OffsetRange
 from inferometer.names import DEAD_LETTERS_TABLE, REQUESTS_TABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inferometer.core.conservation import EntryRows, LedgerEntry
     from inferometer.core.records import RecordColumns
     from inferometer.jobs.partition_scope import PartitionScope
@@ -83,13 +85,15 @@ def _repeated(scope: PartitionScope, table: str, offsets: OffsetRange, rows: Ent
         offsets,
         expected=f"{rows.distinct} rows",
         found=f"{rows.rows} rows",
-        offsets=scope.store.stored_offsets(
-            table,
-            scope.source,
-            first_offset=offsets.first,
-            last_offset=offsets.last,
-            only_repeated=True,
-            limit=MAX_OFFSETS,
+        offsets=_offsets_of(
+            scope.store.stored_places(
+                table,
+                scope.source,
+                first_offset=offsets.first,
+                last_offset=offsets.last,
+                only_repeated=True,
+                limit=MAX_OFFSETS,
+            )
         ),
     )
 
@@ -97,7 +101,7 @@ def _repeated(scope: PartitionScope, table: str, offsets: OffsetRange, rows: Ent
 def _log_rows(
     scope: PartitionScope, entry: LedgerEntry, offsets: OffsetRange, log: EntryRows
 ) -> None:
-    present = _present(scope, offsets)
+    present = _present(scope, offsets, limit=max(len(offsets), entry.events))
     records = scope.records(offsets)
     are_fewer = log.distinct < entry.stored
     if records is not None:
@@ -112,7 +116,8 @@ def _log_rows(
         # Which of the absent ones were duplicates, only their ids could tell.
         is_exact = entry.duplicates == 0 and entry.records == len(offsets)
         span = range(offsets.first, offsets.last + 1) if is_exact else ()
-        missing = [offset for offset in span if offset not in present]
+        held = {offset for offset, _ in present}
+        missing = [offset for offset in span if offset not in held]
     scope.differ(
         Kind.LOG_ROWS,
         offsets,
@@ -122,34 +127,39 @@ def _log_rows(
     )
 
 
-def _present(scope: PartitionScope, offsets: OffsetRange) -> set[int]:
-    """Return the offsets that have a log row or a dead letter."""
+def _offsets_of(places: Iterable[tuple[int, int]]) -> list[int]:
+    return sorted({offset for offset, _ in places})
+
+
+def _present(scope: PartitionScope, offsets: OffsetRange, *, limit: int) -> set[tuple[int, int]]:
+    """Return the events, by offset and index, that have a log row or a dead letter."""
     return {
-        offset
+        place
         for table in (REQUESTS_TABLE, DEAD_LETTERS_TABLE)
-        for offset in scope.store.stored_offsets(
+        for place in scope.store.stored_places(
             table,
             scope.source,
             first_offset=offsets.first,
             last_offset=offsets.last,
             only_repeated=False,
-            limit=len(offsets),
+            limit=limit,
         )
     }
 
 
-def _unaccounted(scope: PartitionScope, records: RecordColumns, present: set[int]) -> list[int]:
-    """Return the offsets of records that are neither stored, dead, duplicates nor expired."""
-    suspects: dict[int, str] = {}
-    for row, offset in enumerate(records.offsets.tolist()):
-        if offset in present:
+def _unaccounted(
+    scope: PartitionScope, records: RecordColumns, present: set[tuple[int, int]]
+) -> list[int]:
+    """Return the offsets of events that are neither stored, dead, duplicates nor expired."""
+    suspects: dict[tuple[int, int], str] = {}
+    for place, event in peek_records(records):
+        if place in present:
             continue
-        event = peek(records.value(row))
         if event is None or event.ts_end_s >= scope.expires_s(REQUESTS_TABLE):
-            suspects[offset] = "" if event is None else event.event_id
+            suspects[place] = "" if event is None else event.event_id
     ids = sorted({event_id for event_id in suspects.values() if event_id})
     known = scope.store.known_event_ids(scope.source.topic, ids)
-    return [offset for offset, event_id in suspects.items() if event_id not in known]
+    return _offsets_of(place for place, event_id in suspects.items() if event_id not in known)
 
 
 def _may_be_expired(scope: PartitionScope, entry: LedgerEntry, log: EntryRows) -> bool:

@@ -19,7 +19,9 @@ from inferometer import names
 from inferometer.core.admission import Admission, admit
 from inferometer.core.chunks import Chunk, ChunkOutcome, Intent, StreamPartition
 from inferometer.core.cubes import CUBES, CUBES_VERSION, Cube, rows_table
+from inferometer.core.dimension_lists import DimensionLists, Folding
 from inferometer.core.door import complete
+from inferometer.core.judged import WHOLE
 from inferometer.core.log_rows import log_table
 from inferometer.core.price_columns import price_columns
 from inferometer.core.reasons import Reason, Refusal
@@ -27,6 +29,7 @@ from inferometer.core.resumption import GroupPosition, Resumption, resume
 from inferometer.core.rollups import Measured, aggregate, coarsen, measure, to_arrow
 from inferometer.core.state_rows import (
     dead_letter_table,
+    dimension_values_table,
     intent_table,
     ledger_table,
     watermark_table,
@@ -61,6 +64,7 @@ class _Computed:
     tables: dict[str, pa.Table]
     hashes: NDArray[np.uint64]
     outcome: ChunkOutcome
+    folding: Folding | None
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class _Partition:
     """What the sink keeps of a partition between chunks; all of it can be rebuilt from the log."""
 
     seen: SeenEvents
+    lists: DimensionLists
     tried: tuple[Chunk, _Computed] | None = None
     """A chunk that the store did not take, and what it yields: computed once, however often tried."""
     watermark: WatermarkState = field(default_factory=WatermarkState)
@@ -104,7 +109,8 @@ class ProcessChunk:
         resumption = resume(group, self._store.progress(source))
         seen = SeenEvents(self._store, self._policy, source, partition_count)
         seen.recall(resumption, self._clock())
-        self._partitions[source] = _Partition(seen)
+        admitted = self._store.admitted_values(source, before=resumption.offset)
+        self._partitions[source] = _Partition(seen, DimensionLists.of_rows(admitted))
         return resumption
 
     def revoked(self, source: StreamPartition) -> None:
@@ -114,7 +120,7 @@ class ProcessChunk:
     def plan(self, source: StreamPartition, records: RecordColumns) -> Intent:
         """Pin all that the outcome of these records depends on."""
         seen = self._partitions[source].seen
-        floor, elsewhere = seen.pin(int(records.offsets[0]), int(records.append_times_ms[0]))
+        floor, elsewhere = seen.pin(records)
         return Intent(
             first_offset=int(records.offsets[0]),
             last_offset=int(records.offsets[-1]),
@@ -124,6 +130,7 @@ class ProcessChunk:
             cubes_version=CUBES_VERSION,
             partition_count=seen.partition_count,
             elsewhere=elsewhere,
+            caps=self._policy.caps.caps,
         )
 
     def run(self, chunk: Chunk, lease: Lease) -> ChunkOutcome:
@@ -132,7 +139,8 @@ class ProcessChunk:
         1. Judge, deduplicate, price, aggregate: no effect yet.
         2. The intent. A crash after it: whoever goes on knows how far the chunk reaches.
         3. Log rows. A crash after it: the replay repeats the insert under the same token.
-        4. Roll-up rows of each cube and resolution, then dead letters: as above.
+        4. Roll-up rows of each cube and resolution, the values that a cap admits, then dead
+           letters: as above; what was admitted at or behind the chunk's beginning counts for none.
         5. The ledger row, last: where it stands, everything before it stands.
         The acknowledgement is the caller's, after this returns.
         Raises StoreError and LeaseError; nothing is remembered of a chunk that failed.
@@ -148,12 +156,14 @@ class ProcessChunk:
         partition.tried = None
         outcome = computed.outcome
         partition.seen.add(computed.hashes, chunk.intent)
+        if computed.folding is not None:
+            partition.lists.adopt(computed.folding)
         partition.watermark.raise_to(outcome.watermark_us)
         partition.stored_watermark_us = max(partition.stored_watermark_us, outcome.watermark_us)
         return outcome
 
     def _compute(self, chunk: Chunk) -> _Computed:
-        """Compute what a chunk yields; a record that computation fails on becomes a dead letter."""
+        """Compute what a chunk yields; an event that computation fails on becomes a dead letter."""
         try:
             return self._computed(chunk, {})
         except (PipelineError, MemoryError):
@@ -163,7 +173,7 @@ class ProcessChunk:
             if not poison:
                 raise
             logger.exception(
-                "%d records failed in computation and are dead letters now; please report it",
+                "%d events failed in computation and are dead letters now; please report it",
                 len(poison),
                 extra={
                     "topic": chunk.source.topic,
@@ -175,34 +185,53 @@ class ProcessChunk:
             )
             return self._computed(chunk, poison)
 
-    def _poison(self, chunk: Chunk) -> dict[int, Refusal]:
-        """Return which records cannot be computed, each alone, and why."""
-        found: dict[int, Refusal] = {}
+    def _poison(self, chunk: Chunk) -> dict[tuple[int, int], Refusal]:
+        """Return which events cannot be computed, each alone, and why, by record and index."""
+        found: dict[tuple[int, int], Refusal] = {}
         for row in range(len(chunk.records)):
             alone = replace(chunk, records=chunk.records.slice(row, row + 1))
-            try:
-                admission = admit(alone.records, self._policy.door(chunk.intent.decided_at_us))
-                kept = np.flatnonzero(admission.accepted)
-                events = admission.rows.select(kept, admission.offsets, admission.indexes)
-                self._tables(events, chunk.source)
-            except Exception as error:  # noqa: BLE001 - its reason is kept with the record
-                found[row] = Refusal(Reason.FAILED, f"{type(error).__name__}: {error}")
+            found |= {(row, index): refusal for index, refusal in self._poison_within(alone)}
         return found
 
-    def _computed(self, chunk: Chunk, poison: Mapping[int, Refusal]) -> _Computed:
+    def _poison_within(self, alone: Chunk) -> list[tuple[int, Refusal]]:
+        """Return the events of one record that fail, or the record where that cannot be told."""
+        admission: Admission | None = None
+        try:
+            admission = admit(alone.records, self._policy.door(alone.intent.decided_at_us))
+            self._tables(admission.select(np.flatnonzero(admission.accepted)), alone)
+        except Exception as error:  # noqa: BLE001 - its reason is kept with the record
+            within = [] if admission is None else self._failures(admission, alone)
+            return within or [(WHOLE, _failed(error))]
+        return []
+
+    def _failures(self, admission: Admission, alone: Chunk) -> list[tuple[int, Refusal]]:
+        found: list[tuple[int, Refusal]] = []
+        for place in np.flatnonzero(admission.accepted):
+            try:
+                self._tables(admission.select(np.array([place])), alone)
+            except Exception as error:  # noqa: BLE001 - its reason is kept with the event
+                found.append((int(admission.indexes[place]), _failed(error)))
+        return found
+
+    def _computed(self, chunk: Chunk, poison: Mapping[tuple[int, int], Refusal]) -> _Computed:
         intent, source = chunk.intent, chunk.source
         admission = admit(chunk.records, self._policy.door(intent.decided_at_us), poison)
         seen = self._partitions[source].seen
         hashes, kept, duplicates = seen.without_duplicates(admission, intent)
-        events = admission.rows.select(kept, admission.offsets, admission.indexes)
-        tables = {names.INTENTS_TABLE: intent_table(intent, source), **self._tables(events, source)}
+        events = admission.select(kept)
+        rows, folding = self._tables(events, chunk)
+        tables = {names.INTENTS_TABLE: intent_table(intent, source), **rows}
         if admission.dead_letters:
             tables[names.DEAD_LETTERS_TABLE] = dead_letter_table(
                 admission.dead_letters, source, intent.decided_at_us
             )
         outcome = self._outcome(chunk, admission, events, duplicates)
+        if folding is not None:
+            outcome = replace(
+                outcome, folded=folding.folded_events(), admitted=folding.new_values()
+            )
         tables[names.LEDGER_TABLE] = ledger_table(outcome, intent, source)
-        return _Computed(tables, hashes[kept], outcome)
+        return _Computed(tables, hashes[kept], outcome, folding)
 
     def idle(self, source: StreamPartition, broker_time_us: int) -> None:
         """Let the watermark of a partition with nothing left to read follow the broker's clock."""
@@ -223,16 +252,26 @@ class ProcessChunk:
         # A copy: others ask from their threads.
         return min((p.stored_watermark_us for p in tuple(self._partitions.values())), default=0)
 
-    def _tables(self, events: EventColumns, source: StreamPartition) -> dict[str, pa.Table]:
+    def _tables(
+        self, events: EventColumns, chunk: Chunk
+    ) -> tuple[dict[str, pa.Table], Folding | None]:
         if len(events) == 0:
-            return {}
+            return {}, None
         complete(events.numbers)
         costs = price_columns(self._book, events)
-        tables = {names.REQUESTS_TABLE: log_table(events, costs, source)}
+        tables = {names.REQUESTS_TABLE: log_table(events, costs, chunk.source)}
         measured = measure(events, costs)
+        folding = self._partitions[chunk.source].lists.fold(
+            measured.dimensions, events, chunk.intent
+        )
+        measured = replace(measured, dimensions=folding.columns)
         for cube in self._cubes:
             tables |= _rollup_tables(measured, cube)
-        return tables
+        if folding.admitted:
+            tables[names.DIMENSION_VALUES_TABLE] = dimension_values_table(
+                folding, events, chunk.source
+            )
+        return tables, folding
 
     def _outcome(
         self, chunk: Chunk, admission: Admission, events: EventColumns, duplicates: int
@@ -270,6 +309,10 @@ class ProcessChunk:
 
     def _now_us(self) -> int:
         return (self._clock() - _EPOCH) // _MICROSECOND
+
+
+def _failed(error: Exception) -> Refusal:
+    return Refusal(Reason.FAILED, f"{type(error).__name__}: {error}")
 
 
 def _rollup_tables(measured: Measured, cube: Cube) -> dict[str, pa.Table]:

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 
 from inferometer.core.chunks import PartitionSpan
-from inferometer.core.decoder import NUMBER_INDEX
 from inferometer.core.duplicates import Horizon, hash_texts, repeated_in_chunk
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from inferometer.core.admission import Admission
     from inferometer.core.chunks import Intent, StreamPartition
+    from inferometer.core.records import RecordColumns
     from inferometer.core.resumption import Resumption
     from inferometer.jobs.sink_policy import SinkPolicy
     from inferometer.ports import ChunkStore
@@ -39,8 +39,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
+    """A chunk that was planned, or what was stored before the first one."""
+
     first_offset: int
     append_ms: int
+    events: int
+    """About as many as its records carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,16 @@ class SeenEvents:
     def recall(self, resumption: Resumption, now: datetime) -> None:
         """Fill the memory from the log as of where the partition goes on. Raises StoreError."""
         next_offset, intent = resumption.offset, resumption.intent
-        floor = max(0, next_offset - self._policy.dedupe_max_events)
+        most = self._policy.dedupe_max_events
+        floor = self._store.dedupe_floor(self._source, before=next_offset, max_events=most)
+        # Offsets bound it as well, since the ledger is kept for a limited time.
+        floor = max(floor, next_offset - most, 0)
         if intent is not None:
             floor = min(floor, intent.dedupe_floor)
         self._load(self._horizon, PartitionSpan(self._source.partition, floor, next_offset))
         # Their append times are not in the log: they count as appended now, and so stay longer.
-        self._remembered.append(_Remembered(floor, int(now.timestamp() * _MS_PER_S)))
+        came_ms = int(now.timestamp() * _MS_PER_S)
+        self._remembered.append(_Remembered(floor, came_ms, len(self._horizon)))
         self._elsewhere = self._recall_elsewhere(intent, now)
 
     def _recall_elsewhere(self, open_intent: Intent | None, now: datetime) -> _Elsewhere:
@@ -112,20 +120,27 @@ class SeenEvents:
         for part in stored.chunks:
             horizon.add(hash_texts(part), span.before - 1)
 
-    def pin(self, first_offset: int, append_ms: int) -> tuple[int, tuple[PartitionSpan, ...]]:
+    def pin(self, records: RecordColumns) -> tuple[int, tuple[PartitionSpan, ...]]:
         """Return what counts against duplicates of a chunk: the floor, and spans elsewhere."""
+        first_offset, append_ms = int(records.offsets[0]), int(records.append_times_ms[0])
         is_resizing = append_ms <= self._elsewhere.until_append_ms
-        return self._floor(first_offset, append_ms), self._elsewhere.spans if is_resizing else ()
+        chunk = _Remembered(first_offset, append_ms, int(records.event_counts().sum()))
+        return self._floor(chunk), self._elsewhere.spans if is_resizing else ()
 
-    def _floor(self, first_offset: int, append_ms: int) -> int:
+    def _floor(self, chunk: _Remembered) -> int:
+        """Remember a chunk, forget what is too old or too much, return what stays."""
+        first_offset, append_ms = chunk.first_offset, chunk.append_ms
         oldest_ms = append_ms - self._policy.dedupe_horizon // timedelta(milliseconds=1)
         oldest_offset = first_offset - self._policy.dedupe_max_events
         remembered = self._remembered
-        remembered.append(_Remembered(first_offset, append_ms))
+        held = sum(one.events for one in remembered)
+        remembered.append(chunk)
         while len(remembered) > 1 and (
-            remembered[1].append_ms <= oldest_ms or remembered[1].first_offset <= oldest_offset
+            remembered[1].append_ms <= oldest_ms
+            or remembered[1].first_offset <= oldest_offset
+            or held - remembered[0].events >= self._policy.dedupe_max_events
         ):
-            remembered.popleft()
+            held -= remembered.popleft().events
         return max(0, remembered[0].first_offset, oldest_offset)
 
     def without_duplicates(
@@ -143,7 +158,7 @@ class SeenEvents:
         here = PartitionSpan(self._source.partition, intent.dedupe_floor, intent.first_offset)
         self._confirm(ids, repeated, self._horizon.seen(hashes[accepted]), here)
         # Sent again after any pause: the whole log counts, not only the horizon.
-        resent = admission.rows.numbers[NUMBER_INDEX["resent"]][accepted] == 1
+        resent = admission.rows.number("resent")[accepted] == 1
         self._confirm(ids, repeated, resent, replace(here, floor=0))
         if intent.elsewhere:
             moved = self._elsewhere.horizon.seen(hashes[accepted])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from inferometer.core.dimension_caps import CapPolicy
 from inferometer.core.door import DoorPolicy
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,6 +22,7 @@ class SinkPolicy:
     """An idle partition's watermark is stored when it has risen by this much, to spare inserts."""
     dedupe_horizon: timedelta = timedelta(minutes=10)
     dedupe_max_events: int = 5_000_000
+    caps: CapPolicy = field(default_factory=CapPolicy)
 
     def door(self, now_us: int) -> DoorPolicy:
         """Return how the door judges events at an instant."""

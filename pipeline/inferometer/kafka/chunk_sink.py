@@ -14,11 +14,12 @@ from inferometer.core.chunks import GroupMetadata, StreamPartition
 from inferometer.core.resumption import GroupPosition
 from inferometer.errors import BrokerError
 from inferometer.kafka.byte_budget import ByteBudget
-from inferometer.kafka.chunk_buffer import CutPolicy
+from inferometer.kafka.fill_order import FillOrder
 from inferometer.kafka.observer import NoObserver, SinkObserver
 from inferometer.kafka.partition_chunks import PartitionChunks
 from inferometer.kafka.status import WorkerStatus
 from inferometer.kafka.surroundings import Committer, SinkCounters, Surroundings
+from inferometer.kafka.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,13 +52,18 @@ class ChunkSink:
         self._observer: SinkObserver = observer or NoObserver()
         self._on_acknowledged = on_acknowledged
         self._monotonic = monotonic
-        self._cut = CutPolicy(
-            settings.chunk_max_events, settings.chunk_max_bytes, settings.chunk_max_wait_s
+        self._turns = Turns(
+            at_work=settings.chunk_threads, computing=(settings.chunk_threads + 1) // 2
         )
+        self._fill_order: FillOrder[TopicPartition] = FillOrder(settings.chunk_max_bytes)
         self._threads = ThreadPoolExecutor(settings.chunk_threads, "inferometer-chunk")
         self._partitions: dict[TopicPartition, PartitionChunks] = {}
         self._unfinished: dict[TopicPartition, set[asyncio.Future[Any]]] = {}
-        self._budget = ByteBudget(settings.max_bytes_in_flight, self._partitions.values)
+        self._budget = ByteBudget(
+            settings.max_bytes_in_flight,
+            self._partitions.values,
+            chunk_bytes=settings.chunk_max_bytes,
+        )
         self._stopping = False
         self._is_member = False
         self._fetched_records = 0
@@ -107,12 +113,18 @@ class ChunkSink:
             threads=self._threads,
             budget=self._budget,
             counters=self.counters,
-            cut=self._cut,
+            policy=self._settings.chunk_policy,
+            turns=self._turns,
+            share=self._share,
+            served=self._fill_order.served,
             observer=self._observer,
             on_acknowledged=self._on_acknowledged,
             fail=self.fail,
             monotonic=self._monotonic,
         )
+
+    def _share(self) -> float:
+        return self._settings.chunk_threads / max(1, len(self._partitions))
 
     def _taken_over(
         self,
@@ -134,6 +146,7 @@ class ChunkSink:
                 earliest=position.earliest,
             ),
             partition_count=position.partition_count,
+            log_end=position.log_end,
             shared=shared,
         )
 
@@ -166,6 +179,7 @@ class ChunkSink:
         partitions = list(self._partitions.values())
         self._partitions.clear()
         self._budget.reset()
+        self._fill_order.forget()
         tasks: set[asyncio.Future[Any]] = set()
         for partition in partitions:
             unfinished = partition.give_up()
@@ -201,20 +215,18 @@ class ChunkSink:
     # Records
 
     def fetchable(self, keys: Iterable[TopicPartition]) -> list[TopicPartition]:
-        """Return which partitions to fetch now: all while there is room.
+        """Return which partitions to fetch now; see `FillOrder`."""
+        held = ((key, self._partitions.get(key)) for key in keys)
+        return self._fill_order.choose(
+            [partition.holding for _key, partition in held if partition is not None],
+            self._budget.room_bytes,
+        )
 
-        Without room only one, whose open chunk is not here as a whole: it cannot be cut smaller.
-        """
-        if self._budget.has_room:
-            return list(keys)
-        for key in keys:
-            partition = self._partitions.get(key)
-            if partition is not None and partition.lacks_open_chunk:
-                return [key]
-        return []
-
-    async def wait_for_room(self) -> None:
+    async def wait_for_room(self, *, at_least_s: float = 0.0) -> None:
         """Return once less than the budget is in flight, or after a while."""
+        if self._budget.has_room:
+            await asyncio.sleep(at_least_s)
+            return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._budget.wait_for_room(), ROOM_TIMEOUT_S)
 

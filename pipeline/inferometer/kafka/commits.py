@@ -48,6 +48,8 @@ class CommittedPosition:
     """The first offset that the broker still holds."""
     partition_count: int
     """Partitions of the topic."""
+    log_end: int = 0
+    """Where the broker's log ends; 0 where nobody has asked."""
 
 
 class Contacts:

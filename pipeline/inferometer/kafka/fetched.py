@@ -23,7 +23,8 @@ class FetchedRecords:
     next_offset: int
     """Where the next fetch begins."""
     raw_bytes: int
-    high_watermark: int
+    log_end: int
+    """Where the log ended then, as far as it may be read: open transactions lie behind it."""
 
     @property
     def size(self) -> int:

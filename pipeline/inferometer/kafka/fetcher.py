@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _PREFERRED_REPLICA_VERSION = 11
-_NO_POSITION_PAUSE_S = 0.01
 _MAX_CUT_OFF_FETCHES = 50
 _LEAVE_TIMEOUT_S = 1.5
 
@@ -51,12 +50,20 @@ class RawFetch:
     start_offset: int
     data: bytes
     aborted: tuple[tuple[int, int], ...]
-    high_watermark: int
+    log_end: int
     backoff_until: float
 
     def calculate_backoff(self) -> float:
         """Return how long aiokafka is to hold other partitions of the node for this one."""
         return max(0.0, self.backoff_until - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetchable:
+    """An assignment, reduced to what is to be fetched."""
+
+    tps: list[TopicPartition]
+    state_value: Callable[[TopicPartition], Any]
 
 
 class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotations
@@ -68,25 +75,34 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
         super().__init__(client, subscriptions, **options)
         self._clock = clock
         self._cut_off: dict[TopicPartition, int] = {}
+        self._wanted: frozenset[TopicPartition] = frozenset()
         self.epoch = 0
         self.caught_up: dict[TopicPartition, CaughtUp] = {}
         """Partitions whose last fetch response was empty; read from other threads."""
-        self.high_watermarks: dict[TopicPartition, int] = {}
 
     def begin(self, epoch: int) -> None:
         """Forget what earlier assignments brought."""
         self.epoch = epoch
         self.caught_up = {}
-        self.high_watermarks = {}
         self._cut_off = {}
 
-    async def _update_fetch_positions(self, _assignment: Any, _node_id: Any, _tps: Any) -> bool:
-        # Called again and again until the partitions have a position; a seek gives it.
-        try:
-            await asyncio.sleep(_NO_POSITION_PAUSE_S)
-        except asyncio.CancelledError:
-            return False
-        return False
+    def look_again(self) -> None:
+        """Have the fetch routine consider positions and wishes that have changed."""
+        self._notify(self._wait_consume_future)
+
+    def _want(self, keys: frozenset[TopicPartition]) -> None:
+        if keys != self._wanted:
+            self._wanted = keys
+            self.look_again()
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        # One without a position would hold up all others of its node, and be given one.
+        keys = [
+            key
+            for key in assignment.tps
+            if key in self._wanted and assignment.state_value(key).has_valid_position
+        ]
+        return super()._get_actions_per_node(_Fetchable(keys, assignment.state_value))
 
     async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
         asked_at = self._clock()
@@ -117,7 +133,6 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
                     continue
                 state.highwater = high_watermark
                 state.lso = fields[0]
-                self.high_watermarks[key] = high_watermark
                 data = bytes(fields[-1] or b"")
                 if data:
                     self.caught_up.pop(key, None)
@@ -127,7 +142,7 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
                         start_offset=asked[key],
                         data=data,
                         aborted=_aborted(response.API_VERSION, fields),
-                        high_watermark=high_watermark,
+                        log_end=_readable_end(high_watermark, fields[0]),
                         backoff_until=time.monotonic() + self._prefetch_backoff,
                     )
                     found = True
@@ -177,9 +192,10 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
     ) -> list[FetchedRecords]:
         """Return what has arrived, at most one fetch a partition; wait for the first.
 
-        Raises BrokerError where the broker refuses, DecodeError for corrupt batches.
+        Only these are fetched until others are asked for. Raises BrokerError where the broker refuses, DecodeError for corrupt batches.
         """
         wanted = list(partitions)
+        self._want(frozenset(wanted))
         with self._subscriptions.fetch_context():
             if not any(key in self._records for key in wanted):
                 waiter = self._create_fetch_waiter()
@@ -214,7 +230,7 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
             records=read.records,
             next_offset=read.next_offset,
             raw_bytes=len(raw.data),
-            high_watermark=raw.high_watermark,
+            log_end=raw.log_end,
         )
 
     def _note_cut_off(self, key: TopicPartition, raw: RawFetch) -> None:
@@ -228,6 +244,13 @@ class RecordSetFetcher(Fetcher):  # type: ignore[misc] # aiokafka has no annotat
                 "partition_fetch_max_bytes",
                 retryable=False,
             )
+
+
+def _readable_end(high_watermark: int, last_stable: int | None) -> int:
+    # A broker without transactions says -1.
+    if last_stable is None or last_stable < 0:
+        return high_watermark
+    return min(high_watermark, last_stable)
 
 
 def _aborted(version: int, fields: list[Any]) -> tuple[tuple[int, int], ...]:

@@ -46,3 +46,18 @@ class PartitionLease:
         silence_s = self._monotonic() - contact
         if silence_s > self._lasts_s:
             raise LeaseError(f"the group has not been heard for {silence_s:.1f} s")
+
+
+class NotedLease:
+    """A lease that tells when it is asked first: what comes before the first insert is done."""
+
+    def __init__(self, lease: PartitionLease, on_first_check: Callable[[], None]) -> None:
+        self._lease = lease
+        self._on_first_check: Callable[[], None] | None = on_first_check
+
+    def check(self) -> None:
+        """Return while the right is certain. Raises LeaseError."""
+        told, self._on_first_check = self._on_first_check, None
+        if told is not None:
+            told()
+        self._lease.check()

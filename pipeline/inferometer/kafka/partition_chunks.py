@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from inferometer.core.chunks import (
     Chunk,
@@ -27,16 +27,18 @@ from inferometer.core.chunks import (
     Intent,
     StreamPartition,
 )
-from inferometer.errors import BrokerError, LeaseError, StoreError
+from inferometer.errors import BrokerError, StoreError
+from inferometer.kafka.byte_budget import computing_bytes, storing_bytes
 from inferometer.kafka.chunk_buffer import ChunkBuffer
+from inferometer.kafka.chunk_policy import ChunkRhythm
 from inferometer.kafka.commits import FencedError, Membership
-from inferometer.kafka.lease import PartitionLease
+from inferometer.kafka.fill_order import Holding
+from inferometer.kafka.lease import NotedLease, PartitionLease
 from inferometer.kafka.observer import Step
 from inferometer.kafka.status import PartitionStatus
+from inferometer.kafka.store_calls import GivenUpError, StoreCalls, where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiokafka import TopicPartition
 
     from inferometer.core.records import RecordColumns
@@ -44,16 +46,9 @@ if TYPE_CHECKING:
     from inferometer.kafka.fetched import FetchedRecords
     from inferometer.kafka.surroundings import Surroundings
 
-T = TypeVar("T")
-
-LEASE_RETRY_S = 0.2
 MISSING_RECORDS_ALARM_S = 30.0
 
 logger = logging.getLogger(__name__)
-
-
-class _GivenUpError(Exception):
-    """The partition was given up while its store was away."""
 
 
 class PartitionChunks:
@@ -67,6 +62,7 @@ class PartitionChunks:
         membership: Membership,
         group: GroupPosition,
         partition_count: int,
+        log_end: int,
         shared: Surroundings,
     ) -> None:
         self.key = key
@@ -74,7 +70,9 @@ class PartitionChunks:
         self._membership = membership
         self._group = group
         self._partition_count = partition_count
+        self._log_end = log_end
         self._shared = shared
+        self._rhythm = ChunkRhythm(shared.policy)
         self._lease = PartitionLease(
             last_contact=lambda: shared.committer.last_contact(membership),
             lasts_s=shared.settings.lease_s,
@@ -89,13 +87,21 @@ class PartitionChunks:
         self._changed = asyncio.Event()
         self._given_up = asyncio.Event()
         self._task: asyncio.Future[None] | None = None
-        self._work: asyncio.Future[Any] | None = None
+        self._calls = StoreCalls(
+            key=key, source=source, given_up=self._given_up, shared=shared, before_pause=self._rest
+        )
+        self._loop = asyncio.get_running_loop()
+        self._run_s = 0.0
+        """How long the last call took that stored a chunk."""
+        self._beside_bytes = 0
+        """What the chunk at work holds beside its records, as far as the budget knows."""
 
     def _buffer_from(self, offset: int) -> ChunkBuffer:
         return ChunkBuffer(
-            policy=self._shared.cut,
+            policy=self._shared.policy,
             position=offset,
             next_offset=offset,
+            log_end=self._log_end,
             gapless=self._shared.settings.gapless,
         )
 
@@ -117,7 +123,8 @@ class PartitionChunks:
         """Begin no chunk any more; return what is still to end (the call in a thread among it)."""
         self._given_up.set()
         self._changed.set()
-        futures: list[asyncio.Future[Any] | None] = [self._task, self._work]
+        self._shared.turns.give_back(self)
+        futures: list[asyncio.Future[Any] | None] = [self._task, self._calls.work]
         return {future for future in futures if future is not None and not future.done()}
 
     def cancel(self) -> None:
@@ -133,12 +140,23 @@ class PartitionChunks:
     @property
     def is_at_work(self) -> bool:
         """Whether a call runs in a thread now."""
-        return self._work is not None
+        return self._calls.work is not None
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes that belong to no chunk yet."""
         return self._buffer.size_bytes
+
+    @property
+    def holding(self) -> Holding[TopicPartition]:
+        """What it holds, for whoever decides whom to fetch for."""
+        waiting = self._buffer.waiting(self._shared.monotonic())
+        return Holding(
+            self.key,
+            waiting_bytes=waiting.size_bytes,
+            coming_bytes=waiting.coming_bytes,
+            lacks_open_chunk=self.lacks_open_chunk,
+        )
 
     @property
     def lacks_open_chunk(self) -> bool:
@@ -169,25 +187,18 @@ class PartitionChunks:
                 await self._find_place()
             while await self._has_chunk():
                 await self._one_chunk()
-        except _GivenUpError:
-            logger.info("given up before its chunk was stored", extra=self._where("given_up"))
+        except GivenUpError:
+            logger.info("given up before its chunk was stored", extra=where(self.key, "given_up"))
         except FencedError as error:
             self._shared.counters.fenced += 1
             self._shared.observer.commit_fenced(self.source)
-            logger.warning("%s", error, extra=self._where("fenced"))
+            logger.warning("%s", error, extra=where(self.key, "fenced"))
         except Exception as error:  # noqa: BLE001 - told to whoever runs the worker
             self._shared.fail(error)
 
-    def _where(self, reason: str, intent: Intent | None = None) -> dict[str, Any]:
-        """Return the fields that every log line of a partition carries."""
-        fields = {"topic": self.key.topic, "partition": self.key.partition, "reason": reason}
-        if intent is None:
-            return fields
-        return {**fields, "first_offset": intent.first_offset, "last_offset": intent.last_offset}
-
     async def _find_place(self) -> None:
         """Go to where the group and the store say that this partition goes on."""
-        found: Resumption = await self._stored(
+        found: Resumption = await self._calls.until_taken(
             self._shared.processor.assigned, self.source, self._group, self._partition_count
         )
         if found.lost_records:
@@ -195,12 +206,12 @@ class PartitionChunks:
         elif found.intent is not None:
             logger.info(
                 "finishing a chunk that was left open",
-                extra=self._where("open_chunk", found.intent),
+                extra=where(self.key, "open_chunk", found.intent),
             )
         elif self._group.offset not in {None, found.offset}:
             logger.warning(
                 "the group stands at offset %s, the ledger of the store at %d, which counts",
-                self._group.offset, found.offset, extra=self._where("ledger_ahead"),
+                self._group.offset, found.offset, extra=where(self.key, "ledger_ahead"),
             )  # fmt: skip
         self._buffer = self._buffer_from(found.offset)
         self._acknowledged = found.offset
@@ -219,70 +230,117 @@ class PartitionChunks:
         )
         if self._shared.settings.gapless:
             raise BrokerError(message, retryable=False)
-        logger.error("%s; going on after them", message, extra=self._where("records_lost"))
+        logger.error("%s; going on after them", message, extra=where(self.key, "records_lost"))
         self._shared.counters.lost += found.lost_records
         self._shared.observer.records_lost(self.source, found.lost_records)
 
     async def _has_chunk(self) -> bool:
-        """Wait for the next chunk; False once the partition is given up."""
+        """Wait for the next chunk and the turn to run it; False once the partition is given up."""
         began_s = alarm_s = self._shared.monotonic()
         while not self._given_up.is_set():
             now_s = self._shared.monotonic()
-            if self._is_ready():
+            self._changed.clear()
+            is_ready, wait_s = self._is_ready(now_s)
+            if is_ready and self._shared.turns.take(self):
                 self._shared.observer.step_took(Step.FETCH_WAIT, now_s - began_s)
                 return True
-            self._changed.clear()
-            wait_s = self._buffer.ripens_in_s(now_s)
-            if wait_s is None or self._open_intent is not None:
-                wait_s = self._shared.settings.idle_interval_s
-                await self._idle()
+            if not is_ready:
+                self._shared.turns.give_back(self)
+                if wait_s is None:
+                    await self._idle()
             if self._open_intent is not None and now_s - alarm_s > MISSING_RECORDS_ALARM_S:
                 alarm_s = now_s
                 logger.error(
                     "a half-written chunk waits for records that the broker does not give",
-                    extra=self._where("records_missing", self._open_intent),
+                    extra=where(self.key, "records_missing", self._open_intent),
                 )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                await asyncio.wait_for(
+                    self._changed.wait(),
+                    self._shared.settings.idle_interval_s if wait_s is None else wait_s,
+                )
         return False
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, now_s: float) -> tuple[bool, float | None]:
+        """Return whether there is a chunk, and after what time to look again; None: any."""
         if self._open_intent is not None:
-            return not self.lacks_open_chunk
-        return self._buffer.is_ready(self._shared.monotonic()) or (
-            self._buffer.count > 0 and self._shared.budget.wants_chunk_of(self)
+            return not self.lacks_open_chunk, None
+        decision = self._rhythm.decide(self._buffer.waiting(now_s))
+        is_ready = decision.is_cut or (
+            self._buffer.records > 0 and self._shared.budget.wants_chunk_of(self)
         )
+        return is_ready, decision.look_again_in_s
 
     async def _one_chunk(self) -> None:
         """Process one chunk and acknowledge it, unless the partition is given up before."""
-        begin = self._buffer.position
-        is_replay = self._open_intent is not None
-        intent, records = self._next_chunk()
-        self._running = records
-        # After the fetch: what was read before this answer is of the topic that the answer names.
-        await self._shared.committer.confirm_stream()
-        await self._commit(begin, intent)
-        if self._given_up.is_set():
+        try:
+            size_bytes = await self._store_chunk()
+        finally:
+            self._shared.turns.give_back(self)
+        if size_bytes is None:
             return
-        chunk = Chunk(self.source, intent, records)
-        outcome = await self._stored(self._run, chunk)
-        self._shared.counters.add(outcome)
-        self._shared.counters.replays += is_replay
-        self._shared.observer.chunk_stored(self.source, outcome, is_replay=is_replay)
         self._running = None
         if self._given_up.is_set():
             await self._commit(self._buffer.position, None)
             return
-        self._shared.budget.give_back(len(records.buffer))
-        if not self._is_ready():
+        self._shared.budget.give_back(size_bytes)
+        goes_on, _wait_s = self._is_ready(self._shared.monotonic())
+        if not (goes_on and self._shared.turns.are_free):
             await self._commit(self._buffer.position, None)
 
+    async def _store_chunk(self) -> int | None:
+        """Store one chunk and return its bytes; None where the partition is given up before."""
+        begin, events = self._buffer.position, self._buffer.events
+        is_replay = self._open_intent is not None
+        intent, records = self._next_chunk()
+        self._running = records
+        self._hold_beside(computing_bytes(len(records.buffer), events - self._buffer.events))
+        # After the fetch: what was read before this answer is of the topic that the answer names.
+        await self._shared.committer.confirm_stream()
+        await self._commit(begin, intent)
+        if self._given_up.is_set():
+            return None
+        began_s = self._shared.monotonic()
+        chunk = Chunk(self.source, intent, records)
+        outcome = await self._calls.until_taken(self._run, chunk)
+        self._hold_beside(0)
+        took_s = self._shared.monotonic() - began_s
+        self._shared.observer.step_took(Step.RUN, self._run_s)
+        self._rhythm.chunk_took(took_s, events=outcome.events, share=self._shared.share())
+        self._shared.counters.add(outcome)
+        self._shared.counters.replays += is_replay
+        self._shared.observer.chunk_stored(self.source, outcome, is_replay=is_replay)
+        return len(records.buffer)
+
+    def _rest(self) -> None:
+        """Let others try while the store is away for this partition."""
+        self._shared.turns.give_back(self)
+
     def _run(self, chunk: Chunk) -> ChunkOutcome:
-        return self._shared.processor.run(chunk, self._lease)
+        def computed() -> None:
+            self._loop.call_soon_threadsafe(self._computed, chunk)
+
+        began_s = self._shared.monotonic()
+        outcome = self._shared.processor.run(chunk, NotedLease(self._lease, computed))
+        self._run_s = self._shared.monotonic() - began_s
+        return outcome
+
+    def _computed(self, chunk: Chunk) -> None:
+        """Let another partition compute while this one stores."""
+        if self._running is chunk.records and not self._given_up.is_set():
+            self._shared.turns.computed(self)
+            self._hold_beside(min(self._beside_bytes, storing_bytes(len(chunk.records))))
+
+    def _hold_beside(self, size_bytes: int) -> None:
+        """Tell the budget what the chunk at work holds beside its records."""
+        if not self._given_up.is_set():
+            self._shared.budget.hold_beside(size_bytes - self._beside_bytes)
+        self._beside_bytes = size_bytes
 
     def _next_chunk(self) -> tuple[Intent, RecordColumns]:
         if self._open_intent is None:
-            records = self._buffer.cut()
+            records = self._buffer.cut(self._shared.monotonic())
+            self._shared.served(self.key)
             return self._shared.processor.plan(self.source, records), records
         intent, self._open_intent = self._open_intent, None
         return intent, self._buffer.cut_through(intent.last_offset)
@@ -298,80 +356,15 @@ class PartitionChunks:
 
     async def _idle(self) -> None:
         at_us = self._shared.committer.caught_up_at(self.key, self._buffer.next_offset)
-        if at_us is None or self._buffer.count or self._open_intent is not None:
+        if at_us is None or self._buffer.records or self._open_intent is not None:
             return
         try:
-            await self._in_thread(self._shared.processor.idle, self.source, at_us)
+            await self._calls.once(self._shared.processor.idle, self.source, at_us)
         except StoreError as error:
             if not error.retryable:
                 raise
             logger.warning(
                 "the watermark of an idle partition waits: %s",
                 error,
-                extra=self._where("store_away"),
+                extra=where(self.key, "store_away"),
             )
-
-    # Calls in threads
-
-    async def _stored(self, call: Callable[..., T], *arguments: object) -> T:
-        """Call until the store takes it. Raises _GivenUpError, StoreError and StateError."""
-        settings = self._shared.settings
-        backoff_s = settings.retry_backoff_s
-        is_away = False
-        try:
-            while True:
-                began_s = self._shared.monotonic()
-                try:
-                    result = await self._in_thread(call, *arguments)
-                except LeaseError as error:
-                    logger.warning(
-                        "nothing is written for now: %s", error, extra=self._where("lease")
-                    )
-                    await self._pause(LEASE_RETRY_S)
-                except StoreError as error:
-                    if not error.retryable:
-                        raise
-                    is_away = True
-                    self._note_away(error, backoff_s)
-                    await self._pause(backoff_s)
-                    backoff_s = min(backoff_s * 2, settings.retry_backoff_max_s)
-                else:
-                    if call == self._run:
-                        took_s = self._shared.monotonic() - began_s
-                        self._shared.observer.step_took(Step.RUN, took_s)
-                    return result
-        finally:
-            if is_away:
-                self._shared.observer.store_back(self.source)
-
-    def _note_away(self, error: StoreError, backoff_s: float) -> None:
-        self._shared.counters.retries += 1
-        self._shared.observer.store_away(self.source, backoff_s)
-        logger.warning(
-            "the store is away, trying again in %.1f s: %s",
-            backoff_s,
-            error,
-            extra=self._where("store_away"),
-        )
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait before another try. Raises _GivenUpError when the partition is given up meanwhile."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._given_up.wait(), seconds)
-            raise _GivenUpError
-
-    async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._shared.threads, call, *arguments)
-        self._work = work
-        # Read here, or a call that fails after the task was cancelled is a complaint at exit.
-        work.add_done_callback(lambda done: done.cancelled() or done.exception())
-        try:
-            # Shielded: cancelling the task must not lose sight of a thread that still writes.
-            return await asyncio.shield(work)
-        finally:
-            if work.done():
-                self._work = None
-            # An error's traceback holds this frame: with the future in it they would hold each other,
-            # and all that the call had computed, until the collector comes.
-            del work

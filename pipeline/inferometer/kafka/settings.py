@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from inferometer.kafka.chunk_policy import ChunkPolicy
 from inferometer.kafka_security import KafkaSecurity
 from inferometer.names import REQUESTS_TOPIC
 
@@ -52,14 +53,18 @@ class WorkerSettings:
     """How a worker cuts, holds and retries chunks."""
 
     kafka: KafkaSettings
-    chunk_max_events: int = 100_000
-    chunk_max_bytes: int = 128 * MEBIBYTE
+    chunk_max_events: int = 200_000
+    chunk_max_bytes: int = 48 * MEBIBYTE
+    chunk_min_wait_s: float = 1.0
+    """Between two chunks of a partition that keeps up; `chunk_max_wait_s` where that is less."""
     chunk_max_wait_s: float = 2.0
-    """From the first record that waits in a partition."""
-    chunk_threads: int = 1
-    """Chunks of different partitions that run at the same time."""
-    max_bytes_in_flight: int = 256 * MEBIBYTE
-    """Values held over all partitions; over it nothing is fetched."""
+    """From the first record that waits in a partition that keeps up."""
+    chunk_behind_wait_s: float = 15.0
+    """The same in a partition that has fallen behind, so that its chunks are full."""
+    chunk_threads: int = 2
+    """Chunks of different partitions that are at work at the same time; half of them compute."""
+    max_bytes_in_flight: int = 320 * MEBIBYTE
+    """Values over all partitions, and what is computed of them; over it nothing is fetched."""
     fetch_max_wait_ms: int = 50
     fetch_max_bytes: int = 32 * MEBIBYTE
     partition_fetch_max_bytes: int = 9 * MEBIBYTE
@@ -83,10 +88,22 @@ class WorkerSettings:
         """How long after its last contact with the group a worker may still write."""
         return self.session_timeout_s - self.heartbeat_interval_s
 
+    @property
+    def chunk_policy(self) -> ChunkPolicy:
+        """When a partition cuts a chunk."""
+        return ChunkPolicy(
+            max_events=self.chunk_max_events,
+            max_bytes=self.chunk_max_bytes,
+            min_wait_s=min(self.chunk_min_wait_s, self.chunk_max_wait_s),
+            max_wait_s=self.chunk_max_wait_s,
+            behind_wait_s=max(self.chunk_behind_wait_s, self.chunk_max_wait_s),
+        )
+
     def problems(self) -> list[str]:
         """Return what cannot work, the broker's settings among it."""
         positive = (
-            "chunk_max_events chunk_max_bytes chunk_max_wait_s chunk_threads max_bytes_in_flight "
+            "chunk_max_events chunk_max_bytes chunk_min_wait_s chunk_max_wait_s chunk_behind_wait_s "
+            "chunk_threads max_bytes_in_flight "
             "fetch_max_wait_ms fetch_max_bytes partition_fetch_max_bytes idle_interval_s "
             "retry_backoff_s retry_backoff_max_s drain_s stop_s session_timeout_s "
             "heartbeat_interval_s"

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from inferometer.core.chunks import ChunkOutcome
     from inferometer.kafka.byte_budget import ByteBudget
-    from inferometer.kafka.chunk_buffer import CutPolicy
+    from inferometer.kafka.chunk_policy import ChunkPolicy
     from inferometer.kafka.commits import Membership
     from inferometer.kafka.observer import SinkObserver
     from inferometer.kafka.settings import WorkerSettings
+    from inferometer.kafka.turns import Turns
     from inferometer.ports import ChunkProcessor
 
 
@@ -86,7 +87,12 @@ class Surroundings:
     threads: ThreadPoolExecutor
     budget: ByteBudget
     counters: SinkCounters
-    cut: CutPolicy
+    policy: ChunkPolicy
+    turns: Turns
+    share: Callable[[], float]
+    """Threads a partition that this worker holds."""
+    served: Callable[[TopicPartition], None]
+    """Told that a partition has cut a chunk."""
     observer: SinkObserver
     on_acknowledged: Callable[[str, int, int], None]
     fail: Callable[[BaseException], None]

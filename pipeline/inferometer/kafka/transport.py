@@ -216,6 +216,7 @@ class BatchConsumer(driver.Consumer):
             return {}
         committed = await consumer.coordinator.fetch_committed_offsets(keys)
         earliest = await consumer.beginning_offsets(keys)
+        ends = await consumer.end_offsets(keys)
         counts = {key.topic: len(consumer.partitions_for_topic(key.topic) or ()) for key in keys}
         positions = {}
         for key in keys:
@@ -227,6 +228,7 @@ class BatchConsumer(driver.Consumer):
                 metadata=(found.metadata or "").rstrip("\0") if is_known else "",
                 earliest=earliest[key],
                 partition_count=counts[key.topic],
+                log_end=ends[key],
             )
         return positions
 
@@ -241,6 +243,7 @@ class BatchConsumer(driver.Consumer):
         is_current = pinned is not None and pinned.membership == membership
         if is_current and key in consumer.assignment():
             consumer.seek(key, offset)
+            consumer.fetcher.look_again()
 
     async def commit_position(
         self, membership: Membership, key: TopicPartition, offset: int, metadata: str
@@ -302,19 +305,25 @@ class BatchConsumer(driver.Consumer):
                 else:
                     await self.wait(self.can_resume_flow.wait())
         except PipelineError as error:
-            self.app.sink.fail(error)
+            self.app.sink.fail(await self._explained(error))
         except InstanceReplacedError as error:
             self.app.sink.fail(_replaced(error))
         except KafkaError as error:
             self.app.sink.fail(BrokerError(f"a fetch failed: {error!r}", retryable=True))
 
+    async def _explained(self, error: PipelineError) -> PipelineError:
+        """Return what is behind a failed fetch: a topic made anew lacks the old one's offsets."""
+        try:
+            await self.confirm_stream()
+        except BrokerError as changed:
+            return changed
+        return error
+
     async def _fetch_once(self) -> None:
         active = sorted(TopicPartition(*tp) for tp in self._get_active_partitions())
         keys = self.app.sink.fetchable(active)
-        if not active:
-            await self.sleep(NO_PARTITIONS_PAUSE_S)
-        elif not keys:
-            await self.app.sink.wait_for_room()
+        if not keys:
+            await self.app.sink.wait_for_room(at_least_s=NO_PARTITIONS_PAUSE_S)
         else:
             await self._deliver(
                 await self._thread.on_own_loop(

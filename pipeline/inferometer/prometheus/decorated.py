@@ -90,6 +90,16 @@ class MeasuredStore:
             )
         )
 
+    def dedupe_floor(self, source: StreamPartition, *, before: int, max_events: int) -> int:
+        """Return where the latest events begin; see `ChunkStore.dedupe_floor`."""
+        return self._looked_up(
+            lambda: self._store.dedupe_floor(source, before=before, max_events=max_events)
+        )
+
+    def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
+        """Return what a partition had admitted; see `ChunkStore.admitted_values`."""
+        return self._looked_up(lambda: self._store.admitted_values(source, before=before))
+
     def _looked_up(self, ask: Callable[[], T]) -> T:
         began_s = self._monotonic()
         try:

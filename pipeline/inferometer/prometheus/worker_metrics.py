@@ -64,6 +64,14 @@ class WorkerMetrics:
         self._dead_letters = self._counter(
             "dead_letters", "Events stored as dead letters, by reason.", "reason"
         )
+        self._folded = self._counter(
+            "folded_events", "Events counted as __other__ in roll-ups, by dimension.", "dimension"
+        )
+        self._admitted = self._counter(
+            "admitted_values",
+            "Values that partitions have admitted to roll-ups, by dimension.",
+            "dimension",
+        )
         self._rebalances = self._counter("rebalances", "Assignments by the consumer group.")
         self._pauses = self._histogram(
             "rebalance_pause_seconds",
@@ -115,9 +123,14 @@ class WorkerMetrics:
     def chunk_stored(
         self, source: StreamPartition, outcome: ChunkOutcome, *, is_replay: bool
     ) -> None:
-        """Count dead letters by reason; everything else of an outcome is read at the scrape."""
-        for reason, count in outcome.dead_by_reason:
-            self._dead_letters.labels(reason).inc(count)
+        """Count what has labels; everything else of an outcome is read at the scrape."""
+        for counter, counts in (
+            (self._dead_letters, outcome.dead_by_reason),
+            (self._folded, outcome.folded),
+            (self._admitted, outcome.admitted),
+        ):
+            for label, count in counts:
+                counter.labels(label).inc(count)
 
     def store_away(self, source: StreamPartition, backoff_s: float) -> None:
         """Note that a partition waits for the store."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.settings import Retention, StoreSettings
+from inferometer.core.dimension_caps import CapPolicy
 from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.prices import load_book
@@ -54,6 +55,7 @@ def sink_policy(settings: Settings, *, watermark_bound: timedelta | None = None)
         else timedelta(seconds=worker.watermark_bound_s),
         dedupe_horizon=timedelta(seconds=worker.dedupe_horizon_s),
         dedupe_max_events=worker.dedupe_max_events,
+        caps=CapPolicy.by_name(asdict(settings.cardinality)),
     )
 
 
@@ -70,6 +72,7 @@ def worker_settings(settings: Settings) -> WorkerSettings:
         ),
         chunk_max_events=worker.chunk_max_events,
         chunk_max_bytes=worker.chunk_max_bytes,
+        chunk_min_wait_s=worker.chunk_min_wait_s,
         chunk_max_wait_s=worker.chunk_max_wait_s,
         chunk_threads=worker.chunk_threads,
         max_bytes_in_flight=worker.in_flight_max_bytes,

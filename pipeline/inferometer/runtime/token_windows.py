@@ -39,7 +39,7 @@ def check_token_windows(
     load = TokenLoad(
         partitions=partitions,
         # With few events every chunk waits this long; with many, the ledger knows better.
-        inserts_per_s=1 / worker.chunk_max_wait_s,
+        inserts_per_s=1 / min(worker.chunk_min_wait_s, worker.chunk_max_wait_s),
         days_an_insert=1.0,
         most_days_an_insert=settings.store.requests_retention_days + FUTURE_DAYS,
         longest_outage_s=worker.longest_outage_s,

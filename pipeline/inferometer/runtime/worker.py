@@ -24,6 +24,12 @@ from inferometer.runtime.clock import now
 from inferometer.runtime.mapping import price_book, sink_policy, worker_settings
 from inferometer.runtime.opened_store import require_schema
 from inferometer.runtime.operation import Operation
+from inferometer.runtime.start_up import (
+    keep_memory_small,
+    leave_pandas_out,
+    load_kernels,
+    settle_memory,
+)
 from inferometer.runtime.token_windows import TokenWindowWatch, check_token_windows
 
 if TYPE_CHECKING:
@@ -46,6 +52,8 @@ def run_worker(settings: Settings, store: StoreSettings) -> SinkCounters:
 
     Raises StateError where the store's schema is not up to date.
     """
+    settle_memory()
+    leave_pandas_out()
     return asyncio.run(_run(settings, store))
 
 
@@ -58,11 +66,15 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
         metrics_port=settings.worker.metrics_port,
         clock=now,
     ) as operation:
+        # Beside what waits for the store. Before the group is joined, since a first compilation
+        # takes half a minute, in which nobody would read the partitions that the group gave.
+        loading = asyncio.ensure_future(asyncio.to_thread(load_kernels))
         book = price_book(settings.prices)
         with await _open_store(store) as connection:
             require_schema(connection)
             chunk_store = operation.measured_store(ClickHouseChunkStore(connection))
             publish_prices(chunk_store, book)
+            await loading
             job = ProcessChunk(
                 store=chunk_store, book=book, policy=sink_policy(settings), clock=now
             )
@@ -137,7 +149,11 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 async def _run_and_report(worker: SinkWorker, operation: Operation) -> None:
-    beside = [asyncio.create_task(_report(worker)), asyncio.create_task(operation.health.beat())]
+    beside = [
+        asyncio.create_task(_report(worker)),
+        asyncio.create_task(operation.health.beat()),
+        asyncio.create_task(keep_memory_small()),
+    ]
     try:
         await worker.run()
     finally:

@@ -77,6 +77,19 @@ class FailingChunkStore:
             ),
         )
 
+    def dedupe_floor(self, source: StreamPartition, *, before: int, max_events: int) -> int:
+        """See `ChunkStore.dedupe_floor`."""
+        return self._call(
+            "dedupe_floor",
+            lambda: self._store.dedupe_floor(source, before=before, max_events=max_events),
+        )
+
+    def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
+        """See `ChunkStore.admitted_values`."""
+        return self._call(
+            "admitted_values", lambda: self._store.admitted_values(source, before=before)
+        )
+
     def _call(self, what: str, work: Callable[[], T]) -> T:
         with self._lock:
             is_failing = len(self.calls) == self._fail_at

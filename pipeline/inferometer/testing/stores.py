@@ -10,8 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from inferometer.core.chunks import Intent, PartitionSpan
+from inferometer.core.dimension_lists import ADMITTED_SCHEMA
 from inferometer.core.resumption import StoredProgress
-from inferometer.names import INTENTS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
+from inferometer.names import (
+    DIMENSION_VALUES_TABLE,
+    INTENTS_TABLE,
+    LEDGER_TABLE,
+    REQUESTS_TABLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +85,16 @@ class MemoryChunkStore:
             spans.append(PartitionSpan(partition, first, max(r["last_offset"] for r in own) + 1))
         return tuple(spans)
 
+    def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
+        """Return what a partition had admitted; see `ChunkStore.admitted_values`."""
+        rows = [
+            row for row in self._of(source, DIMENSION_VALUES_TABLE) if row["kafka_offset"] < before
+        ]
+        latest = max((row["month"] for row in rows), default=None)
+        rows = [row for row in rows if row["month"] == latest]
+        rows.sort(key=lambda row: (row["kafka_offset"], row["kafka_index"]))
+        return pa.Table.from_pylist(rows, ADMITTED_SCHEMA)
+
     def _of(self, source: StreamPartition, table: str) -> list[dict[str, Any]]:
         place = (source.topic, source.stream_id, source.partition)
         return [
@@ -94,6 +110,16 @@ class MemoryChunkStore:
         """Return the ids that the log holds; see `ChunkStore.find_events`."""
         held = self.recent_event_ids(source=source, floor=floor, before=before)
         return set(held.to_pylist()) & set(event_ids)
+
+    def dedupe_floor(self, source: StreamPartition, *, before: int, max_events: int) -> int:
+        """Return where the latest events begin; see `ChunkStore.dedupe_floor`."""
+        rows = [row for row in self._of(source, LEDGER_TABLE) if row["first_offset"] < before]
+        floor, held = 0, 0
+        for row in sorted(rows, key=lambda row: -int(row["first_offset"])):
+            if held >= max_events:
+                break
+            floor, held = int(row["first_offset"]), held + int(row["stored"])
+        return floor
 
     def recent_event_ids(
         self, *, source: StreamPartition, floor: int, before: int

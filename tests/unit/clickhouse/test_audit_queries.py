@@ -18,11 +18,11 @@ from inferometer.clickhouse.partition_checks import (
     RowsByEntry,
     RowsByHour,
     Sources,
-    StoredOffsets,
+    StoredPlaces,
     WindowsOfChunks,
 )
 from inferometer.clickhouse.repair_store import RepairsDone
-from inferometer.clickhouse.rollup_checks import CompareWindows, DifferingGroups
+from inferometer.clickhouse.rollup_checks import CompareWindows, DifferingGroups, FoldedDimensions
 from inferometer.core.audit_spans import Slice
 from inferometer.core.chunks import StreamPartition
 from inferometer.core.conservation import OpenChunk
@@ -46,13 +46,15 @@ class Query(Protocol):
 QUERIES: dict[str, Query] = {
     "audit_service_10s": CompareWindows(SERVICE, RESOLUTION_10S, SPAN),
     "audit_usage_1h_groups": DifferingGroups(USAGE, RESOLUTION_1H, [3600], 5),
+    "audit_folded_dimensions": FoldedDimensions(USAGE, RESOLUTION_1H, SPAN),
+    "audit_usage_1h_folded": CompareWindows(USAGE, RESOLUTION_1H, SPAN, ("team_id", "user_id")),
     "audit_kept_days": KeptDays(),
     "audit_sources": Sources(SPAN),
     "audit_ledger_ends": LedgerEnds(),
     "audit_ledger_entries": LedgerEntries(SOURCE, SPAN, 10, 5),
     "audit_rows_by_entry": RowsByEntry("requests", SOURCE, 10, 20),
     "audit_dead_rows_by_entry": RowsByEntry("dead_letters", SOURCE, 10, 20),
-    "audit_repeated_offsets": StoredOffsets("requests", SOURCE, 10, 20, True, 5),
+    "audit_repeated_offsets": StoredPlaces("requests", SOURCE, 10, 20, True, 5),
     "audit_intents_after": IntentsAfter({SOURCE: 9}, 60, SOURCE),
     "audit_windows_of_chunks": WindowsOfChunks([OpenChunk(SOURCE, 10, 20)], 60),
     "audit_log_hours": RowsByHour(SPAN),
@@ -80,6 +82,12 @@ def test_the_text_of_a_query_is_golden(name: str, update_golden: bool) -> None:
 def test_values_are_bound_and_never_in_the_text(name: str) -> None:
     text, _ = QUERIES[name].sql()
     assert "DROP" not in text
+
+
+def test_only_dimensions_of_the_cube_are_folded() -> None:
+    plain = CompareWindows(SERVICE, RESOLUTION_10S, SPAN)
+    foreign = CompareWindows(SERVICE, RESOLUTION_10S, SPAN, ("user_id", EVIL))
+    assert foreign.sql() == plain.sql()
 
 
 def test_every_measure_is_compared() -> None:

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from inferometer.clickhouse.queries import EventIds, KnownEvents, OffsetSpan
+from inferometer.clickhouse.queries import (
+    AdmittedValues,
+    DedupeFloor,
+    EventIds,
+    KnownEvents,
+    OffsetSpan,
+)
 from inferometer.core.chunks import StreamPartition
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "clickhouse"
@@ -13,10 +19,15 @@ SPAN = OffsetSpan(StreamPartition("t", 3, "s"), 10, 20)
 
 @pytest.mark.parametrize(
     ("name", "query"),
-    [("event_ids", EventIds(SPAN)), ("known_events", KnownEvents(SPAN, ("a", "b")))],
+    [
+        ("event_ids", EventIds(SPAN)),
+        ("known_events", KnownEvents(SPAN, ("a", "b"))),
+        ("admitted_values", AdmittedValues(SPAN.source, 20)),
+        ("dedupe_floor", DedupeFloor(SPAN.source, 20, 1000)),
+    ],
 )
 def test_the_text_of_a_query_is_golden(
-    name: str, query: EventIds | KnownEvents, update_golden: bool
+    name: str, query: EventIds | KnownEvents | AdmittedValues | DedupeFloor, update_golden: bool
 ) -> None:
     text, _ = query.sql()
     file = GOLDEN / f"{name}.sql"

@@ -36,7 +36,7 @@ def _body(table: str) -> str:
 
 def _column_type(name: str, dimension: Dimension | None) -> str:
     if name == "window_start":
-        return "DateTime('UTC') CODEC(DoubleDelta, ZSTD(1))"
+        return "DateTime('UTC')"
     if dimension is not None:
         is_code = dimension.kind is DimensionKind.CODE
         return "LowCardinality(String)" if is_code else "UInt16"
@@ -48,7 +48,8 @@ def _column_type(name: str, dimension: Dimension | None) -> str:
 @pytest.mark.parametrize(("cube", "resolution"), TABLES)
 def test_a_table_has_the_columns_of_its_cube_in_order(cube: Cube, resolution: Resolution) -> None:
     columns = re.findall(r"^    (\w+) (.+?),?$", _body(rows_table(cube, resolution)), re.MULTILINE)
-    declared = [(n, t) for n, t in columns if n.islower() and not t.startswith("=")]
+    typed = [(name, kind.partition(" CODEC")[0]) for name, kind in columns]
+    declared = [(n, t) for n, t in typed if n.islower() and not t.startswith("=")]
     dimensions = {dimension.name: dimension for dimension in cube.dimensions}
     expected = [(name, _column_type(name, dimensions.get(name))) for name in row_columns(cube)]
     assert declared[: len(expected)] == expected

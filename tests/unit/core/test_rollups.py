@@ -69,7 +69,7 @@ def measured(events: list[dict[str, Any]]) -> Measured:
     records = RecordColumns.from_values([json.dumps(event).encode() for event in events])
     admission = admit(records, POLICY)
     assert not admission.dead_letters
-    columns = admission.rows.select(np.arange(len(events)), admission.offsets, admission.indexes)
+    columns = admission.select(np.arange(len(events)))
     complete(columns.numbers)
     count = len(events)
     costs = CostColumns(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
+
+from inferometer.core.arrow_events import batch_of_json, encode
 from inferometer.core.audit_spans import HourRows
 from inferometer.core.chunks import GroupMetadata, StreamPartition
 from inferometer.core.conservation import (
@@ -19,7 +22,7 @@ from inferometer.core.conservation import (
     WindowCheck,
 )
 from inferometer.core.cubes import MEASURES
-from inferometer.core.records import RecordColumns
+from inferometer.core.records import ContentType, RecordColumns
 from inferometer.jobs.audit import Audit
 
 if TYPE_CHECKING:
@@ -33,6 +36,13 @@ TOPIC = "inference.requests"
 SOURCE = StreamPartition(TOPIC, 0, "s")
 NOW_S = 1_763_690_400
 HOUR = NOW_S // 3600 * 3600 - 7200
+
+
+EVENTS = [
+    b'{"event_id":"%d","request_id":"r","model":"m","status_code":200,"ts_end":%d}'
+    % (number, NOW_S * 1_000_000)
+    for number in range(3)
+]
 
 
 def entry(first: int, last: int, *, stored: int | None = None, dead: int = 0) -> LedgerEntry:
@@ -49,6 +59,7 @@ class Store:
     log: dict[int, EntryRows] = field(default_factory=dict)
     dead: dict[int, EntryRows] = field(default_factory=dict)
     offsets: list[int] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
     begun: list[OpenChunk] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
     differing: list[GroupDifference] = field(default_factory=list)
@@ -78,12 +89,13 @@ class Store:
     ) -> dict[int, EntryRows]:
         return self.log if table == "requests" else self.dead
 
-    def stored_offsets(
+    def stored_places(
         self, table: str, source: StreamPartition, *, first_offset: int, last_offset: int,
         only_repeated: bool, limit: int,
-    ) -> list[int]:  # fmt: skip
-        found = self.offsets if table == "requests" else []
-        return [o for o in found if first_offset <= o <= last_offset][:limit]
+    ) -> list[tuple[int, int]]:  # fmt: skip
+        found = self.places if table == "requests" else []
+        found = [*found, *((offset, 0) for offset in self.offsets if table == "requests")]
+        return [place for place in found if first_offset <= place[0] <= last_offset][:limit]
 
     def intents_after(
         self, ends: Mapping[StreamPartition, int], *, since_s: int,
@@ -123,9 +135,13 @@ class Store:
 
 
 class Broker:
-    def __init__(self, *, low: int = 0, committed: int = 10, held: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, *, low: int = 0, committed: int = 10, held: tuple[int, ...] = (), value: bytes = b"x",
+        content_type: int = 0,
+    ) -> None:  # fmt: skip
         self.position = PartitionPosition(low, 20, committed, GroupMetadata("s"))
         self.held = held
+        self.value, self.content_type = value, content_type
 
     def stream_id(self) -> str:
         return "s"
@@ -135,7 +151,11 @@ class Broker:
 
     def records(self, partition: int, first_offset: int, last_offset: int) -> RecordColumns:
         held = [o for o in self.held if first_offset <= o <= last_offset]
-        return RecordColumns.from_values([b"x"] * len(held), first_offset=held[0] if held else 0)
+        return RecordColumns.from_values(
+            [self.value] * len(held),
+            first_offset=held[0] if held else 0,
+            content_types=[self.content_type] * len(held),
+        )
 
 
 def audit(
@@ -222,6 +242,27 @@ def test_missing_rows_name_their_offsets_where_no_duplicate_can_be_among_them() 
     store.offsets = [0, 1, 3, 4]
     [found] = audit(store).differences
     assert (found.kind, found.offsets) == (Kind.LOG_ROWS, (2,))
+
+
+ENVELOPES = {
+    ContentType.NDJSON: b"\n".join(EVENTS),
+    ContentType.ARROW: encode(batch_of_json(EVENTS)),
+}
+
+
+@pytest.mark.parametrize("content_type", ENVELOPES)
+def test_one_event_that_is_missing_of_a_record_of_many_is_found(
+    content_type: ContentType,
+) -> None:
+    of_three = LedgerEntry(0, 1, 2, 6, 6, 0, 0, 1, NOW_S - 60)
+    store = Store(entries=[of_three], log={0: EntryRows(5, 5, 1)})
+    store.places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]
+    broker = Broker(
+        committed=2, held=(0, 1), value=ENVELOPES[content_type], content_type=content_type
+    )
+    [found] = audit(store, broker).differences
+    assert (found.kind, found.expected, found.found) == (Kind.LOG_ROWS, "6 rows", "5 rows")
+    assert found.offsets == (1,)
 
 
 def test_more_rows_than_events_are_repeated() -> None:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 NOW = datetime(2025, 11, 21, 1, 53, 20, tzinfo=UTC)
 NOW_US = 1_763_690_000_000_000
 SOURCE = StreamPartition("inference.requests", 0, "run-1")
-TABLES = 8
-"""Intent, log, three service and two usage resolutions, ledger: one insert each, dead letters
-besides."""
+TABLES = 9
+"""Intent, log, three service and two usage resolutions, admitted values, ledger: one insert each,
+dead letters besides."""
 
 
 def event(event_id: str, **changes: Any) -> bytes:

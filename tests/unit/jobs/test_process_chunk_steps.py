@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from inferometer import names
+from inferometer.core.arrow_events import batch_of_json, encode
 from inferometer.core.chunks import Chunk, ChunkOutcome, StreamPartition
+from inferometer.core.dimension_caps import CapPolicy
 from inferometer.core.price_book import PriceBook
-from inferometer.core.records import RecordColumns
+from inferometer.core.records import ContentType, RecordColumns
 from inferometer.core.resumption import GroupPosition
 from inferometer.errors import StoreError
 from inferometer.jobs.process_chunk import ProcessChunk
@@ -31,16 +34,28 @@ DECIDED = ["decided_at", "updated_at", "intent"]
 def event(event_id: str, **changes: Any) -> bytes:
     return json.dumps(
         {"event_id": event_id, "request_id": "r", "model": "m", "status_code": 200,
-         "ts_end": NOW_US, "input_tokens": 3, **changes}
+         "ts_end": NOW_US, "input_tokens": 3, "user_id": event_id, **changes}
     ).encode()  # fmt: skip
 
 
-CHUNKS = [
+def batch(*events: bytes, broken_row: int) -> bytes:
+    """A stream of events, one of which is made an impossible one."""
+    whole = batch_of_json(list(events))
+    statuses = [1000 if row == broken_row else 200 for row in range(len(events))]
+    at = whole.schema.get_field_index("status_code")
+    return encode(whole.set_column(at, "status_code", pa.array(statuses)))
+
+
+LINES = b"\n".join([event("e"), b"{", event("a")])
+BATCH = batch(event("f"), event("f"), event("x"), event("g"), broken_row=2)
+CHUNKS: list[list[bytes]] = [
     [event("a"), b"{", event("b", status_code=500), event("a")],
     [event("b"), event("c"), event("d", ts_end=NOW_US - 86_400_000_000), b"[]",
      event("a", resent=True), event("c", user="u")],
+    [LINES, BATCH, BATCH[:-64], event("e")],
 ]  # fmt: skip
-RESULTS = [(4, 2, 1, 1), (6, 2, 1, 3)]
+TYPES = {LINES: ContentType.NDJSON, BATCH: ContentType.ARROW, BATCH[:-64]: ContentType.ARROW}
+RESULTS = [(4, 2, 1, 1), (6, 2, 1, 3), (4, 3, 3, 3)]
 """Records, stored, dead, duplicates of each chunk."""
 
 
@@ -68,7 +83,10 @@ class Shift:
                         offset, chunks, intent = found.offset, chunks[1:], None
                         continue
                 records = RecordColumns.from_values(
-                    chunks[0], first_offset=offset, append_time_ms=NOW_US // 1000 + offset
+                    chunks[0],
+                    first_offset=offset,
+                    append_time_ms=NOW_US // 1000 + offset,
+                    content_types=[TYPES.get(value, ContentType.JSON) for value in chunks[0]],
                 )
                 intent = intent or job.plan(SOURCE, records)
                 self.outcomes.append(job.run(Chunk(SOURCE, intent, records), CertainLease()))
@@ -93,7 +111,7 @@ class Shift:
         return ProcessChunk(
             store=self.store,
             book=PriceBook("test", ()),
-            policy=SinkPolicy(),
+            policy=SinkPolicy(caps=CapPolicy.by_name({"user_id": 3})),
             clock=lambda: now,
         )
 

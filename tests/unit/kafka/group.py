@@ -130,6 +130,12 @@ class TrappedStore:
     ) -> tuple[PartitionSpan, ...]:
         return self._store.spans_before_resize(source, partition_count=partition_count, since=since)
 
+    def dedupe_floor(self, source: StreamPartition, *, before: int, max_events: int) -> int:
+        return self._store.dedupe_floor(source, before=before, max_events=max_events)
+
+    def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
+        return self._store.admitted_values(source, before=before)
+
 
 class Group:
     """Who owns the partition, what is committed, and the records of the topic."""

@@ -22,6 +22,7 @@ NOTHING_STORED = StoredProgress(None, None)
 class RecordingProcessor:
     """Implements ChunkProcessor; `before_run` may block or raise."""
 
+    while_computing: Callable[[Chunk], None] = lambda _chunk: None
     before_run: Callable[[Chunk], None] = lambda _chunk: None
     before_run_under: Callable[[Chunk, Lease], None] = lambda _chunk, _lease: None
     before_assigned: Callable[[StreamPartition], None] = lambda _source: None
@@ -57,6 +58,7 @@ class RecordingProcessor:
 
     def run(self, chunk: Chunk, lease: Lease) -> ChunkOutcome:
         self._note("run", chunk.source, chunk.intent.first_offset)
+        self.while_computing(chunk)
         lease.check()
         self.before_run(chunk)
         self.before_run_under(chunk, lease)

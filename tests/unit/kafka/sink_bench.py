@@ -122,9 +122,11 @@ class Bench:
         if is_waiting:
             await self.until(lambda: self.committer.places.keys() == positions.keys())
 
-    def give(self, *values: bytes, start: int = 0, partition: int = 0) -> None:
+    def give(self, *values: bytes, start: int = 0, partition: int = 0, log_end: int = 0) -> None:
         fetch = dataclasses.replace(
-            fetched(list(values), start=start), epoch=self.sink.epoch, partition=partition
+            fetched(list(values), start=start, log_end=log_end),
+            epoch=self.sink.epoch,
+            partition=partition,
         )
         self.sink.reserve(fetch)
         self.sink.take(fetch)

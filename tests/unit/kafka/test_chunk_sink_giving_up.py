@@ -5,8 +5,8 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING
 
-from inferometer.core.chunks import Chunk
 from inferometer.errors import StoreError
+from inferometer.kafka.byte_budget import computing_bytes, storing_bytes
 from tests.unit.kafka.sink_bench import (
     KEY,
     OPEN,
@@ -20,7 +20,7 @@ from tests.unit.kafka.sink_bench import (
 from tests.unit.kafka.test_chunk_buffer import fetched
 
 if TYPE_CHECKING:
-    pass
+    from inferometer.core.chunks import Chunk
 
 
 def test_a_chunk_that_ends_while_the_partition_is_given_up_is_acknowledged() -> None:
@@ -130,13 +130,73 @@ def test_over_the_budget_nothing_is_fetched_until_a_chunk_is_stored() -> None:
 def test_over_the_budget_the_fullest_partition_cuts_before_its_time() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.assign_all({KEY: (0, ""), OTHER: (0, "")})
-        bench.give(b"aaaa")
-        bench.give(b"bbbbbb", partition=1)
+        bench.give(b"aaaa", log_end=9)
+        bench.give(b"bbbbbb", partition=1, log_end=9)
         await bench.until(lambda: bench.processor.chunks)
         assert [chunk.source.partition for chunk in bench.processor.chunks] == [1]
-        assert bench.sink.fetchable([KEY, OTHER]) == [KEY, OTHER]
+        await bench.until(lambda: bench.sink.fetchable([KEY, OTHER]))
+        assert bench.sink.fetchable([KEY, OTHER]) == [KEY]
 
     run(scenario, max_bytes_in_flight=10, chunk_max_wait_s=60.0)
+
+
+def test_the_budget_covers_what_is_computed_of_a_chunk_until_it_is_stored() -> None:
+    async def scenario(bench: Bench) -> None:
+        computes, stores = threading.Event(), threading.Event()
+
+        bench.processor.while_computing = lambda _chunk: wait_for(computes)
+        bench.processor.before_run = lambda _chunk: wait_for(stores)
+        await bench.assign()
+        bench.give(b"aaaaa", b"bbbbb")
+        await bench.until(lambda: bench.log("run"))
+        computing = bench.sink.status().bytes_in_flight
+        assert computing == 10 + computing_bytes(10, 2)
+        computes.set()
+        await bench.until(lambda: bench.sink.status().bytes_in_flight < computing)
+        assert bench.sink.status().bytes_in_flight == 10 + storing_bytes(2)
+        stores.set()
+        await bench.until_acknowledged(2)
+        assert bench.sink.status().bytes_in_flight == 0
+
+    run(scenario)
+
+
+def test_one_partition_computes_while_another_stores() -> None:
+    async def scenario(bench: Bench) -> None:
+        stores = threading.Event()
+
+        def store_slowly(chunk: Chunk) -> None:
+            if chunk.source.partition == 0:
+                wait_for(stores)
+
+        bench.processor.before_run = store_slowly
+        await bench.assign_all({KEY: (0, ""), OTHER: (0, "")})
+        bench.give(b"a", b"b")
+        await bench.until(lambda: bench.log("run"))
+        bench.give(b"c", b"d", partition=1)
+        await bench.until(lambda: bench.processor.chunks)
+        assert [chunk.source.partition for chunk in bench.processor.chunks] == [1]
+        stores.set()
+        await bench.until_acknowledged(2)
+
+    run(scenario, chunk_threads=2)
+
+
+def test_a_chunk_takes_along_what_came_while_it_waited_for_its_turn() -> None:
+    async def scenario(bench: Bench) -> None:
+        goes_on = threading.Event()
+        bench.processor.before_run = lambda chunk: wait_for(goes_on)
+        await bench.assign_all({KEY: (0, ""), OTHER: (0, "")})
+        bench.give(b"a")
+        await bench.until(lambda: bench.log("run"))
+        bench.give(b"b", partition=1)
+        await asyncio.sleep(0.005)
+        bench.give(b"c", b"d", start=1, partition=1)
+        goes_on.set()
+        await bench.until(lambda: len(bench.processor.chunks) == 2)
+        assert bench.processor.chunks[1].records.offsets.tolist() == [0, 1, 2]
+
+    run(scenario, chunk_threads=1, chunk_max_events=9)
 
 
 def test_over_the_budget_an_open_chunk_is_still_fetched_to_its_end() -> None:

@@ -75,8 +75,9 @@ def test_a_run_steps_through_the_whole_protocol() -> None:
     steps = steps_of_a_run()
     assert steps[:5] == ["progress", "commit 0", "seek", "confirm the topic", "commit 0"]
     inserts = [step.removeprefix("insert ") for step in steps if step.startswith("insert")]
-    assert inserts[0] == inserts[9] == names.INTENTS_TABLE
-    assert inserts[8] == inserts[-1] == names.LEDGER_TABLE
+    second = inserts.index(names.LEDGER_TABLE) + 1
+    assert inserts[0] == inserts[second] == names.INTENTS_TABLE
+    assert inserts[-1] == names.LEDGER_TABLE
     assert [step for step in steps if step.startswith("commit")] == [
         "commit 0", "commit 0", "commit 4", "commit 8",
     ]  # fmt: skip

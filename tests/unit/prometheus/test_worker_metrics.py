@@ -97,6 +97,15 @@ def test_dead_letters_are_counted_by_reason() -> None:
     assert bench.sample(f"{PREFIX}dead_letters_total", reason="too_old") == 4
 
 
+def test_folded_events_and_admitted_values_are_counted_by_dimension() -> None:
+    bench = Bench()
+    folded = replace(outcome(stored=9), folded=(("user_id", 4),), admitted=(("model", 2),))
+    for _ in range(2):
+        bench.metrics.chunk_stored(SOURCE, folded, is_replay=False)
+    assert bench.sample(f"{PREFIX}folded_events_total", dimension="user_id") == 8
+    assert bench.sample(f"{PREFIX}admitted_values_total", dimension="model") == 4
+
+
 def test_an_insert_is_timed_by_table() -> None:
     bench = Bench()
     bench.metrics.insert_took("requests", 0.02, 500)
