@@ -6,18 +6,24 @@ import argparse
 import time
 from typing import Any
 
+import pyarrow as pa
+
 from inferometer.sdk import Client
 
 BATCH = 100
 
 
-def event(number: int) -> dict[str, Any]:
+START_US = 1_790_000_000_000_000
+
+
+def event(number: int, start_us: int = START_US) -> dict[str, Any]:
     """Return the event of a number."""
     return {
         "event_id": f"e-{number}",
         "request_id": f"r-{number}",
         "model": "m",
-        "ts_end": 1_790_000_000_000_000 + number,
+        # A hundred in a second, so that they spread over partitions; hours, not days, in all.
+        "ts_end": start_us - number % 100_000 * 10_000,
         "status_code": 200,
     }
 
@@ -29,6 +35,10 @@ def main() -> None:
     parser.add_argument("--topic", required=True)
     parser.add_argument("--spool", required=True)
     parser.add_argument("--mode", default="always")
+    parser.add_argument(
+        "--envelope", default="ndjson", help="`table` sends columns by `emit_table`"
+    )
+    parser.add_argument("--start-us", type=int, default=START_US)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=1_000_000)
     arguments = parser.parse_args()
@@ -37,10 +47,16 @@ def main() -> None:
         requests_topic=arguments.topic,
         spool_dir=arguments.spool,
         spool=arguments.mode,
+        envelope="ndjson" if arguments.envelope == "table" else arguments.envelope,
         environ={},
     )
     for number in range(arguments.first, arguments.first + arguments.count):
-        client.emit(event(number))
+        if arguments.envelope != "table":
+            client.emit(event(number, arguments.start_us))
+        elif (number + 1) % BATCH == 0:
+            numbers = range(number + 1 - BATCH, number + 1)
+            rows = [event(each, arguments.start_us) for each in numbers]
+            client.emit_table(pa.Table.from_pylist(rows))
         if (number + 1) % BATCH == 0:
             if arguments.mode == "always" and not client.persist():
                 break

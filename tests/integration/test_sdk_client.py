@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import orjson
+import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from inferometer.core import codec
 from inferometer.kafka.embedded import EmbeddedBroker
+from inferometer.names import ARROW_CONTENT_TYPE
 from inferometer.sdk import Client, Delivery, EventTooLargeError, InferenceRequest
 
 if TYPE_CHECKING:
@@ -38,8 +41,23 @@ def fields(number: int) -> dict[str, Any]:
     return {"request_id": f"r-{number}", "model": "m", "ts_end": 5 + number, "status_code": 200}
 
 
-def read(broker: EmbeddedBroker, topic: str, count: int) -> list[Message]:
-    """Return records of all partitions, or fail after 20 s."""
+def read_events(broker: EmbeddedBroker, count: int) -> list[tuple[dict[str, Any], int]]:
+    """Return the events of all requests, one or many to a record, and their partitions."""
+    found: list[tuple[dict[str, Any], int]] = []
+    for message in read(broker, "inference.requests", None):
+        value = message.value() or b""
+        kind = dict(message.headers() or [])["content-type"]
+        if kind == ARROW_CONTENT_TYPE.encode():
+            events = pa.ipc.open_stream(value).read_all().to_pylist()
+        else:
+            events = [orjson.loads(line) for line in value.split(b"\n")]
+        found += [(event, message.partition() or 0) for event in events]
+    assert len(found) == count
+    return found
+
+
+def read(broker: EmbeddedBroker, topic: str, count: int | None) -> list[Message]:
+    """Return so many records of all partitions, or all; fail after 20 s."""
     consumer = Consumer(
         {
             "bootstrap.servers": broker.bootstrap_servers,
@@ -48,7 +66,10 @@ def read(broker: EmbeddedBroker, topic: str, count: int) -> list[Message]:
             "enable.auto.commit": False,
         }
     )
-    consumer.assign([TopicPartition(topic, n, 0) for n in range(TOPICS[topic])])
+    everywhere = [TopicPartition(topic, n, 0) for n in range(TOPICS[topic])]
+    if count is None:
+        count = sum(consumer.get_watermark_offsets(each, 20)[1] for each in everywhere)
+    consumer.assign(everywhere)
     found: list[Message] = []
     end = time.monotonic() + 20
     while len(found) < count and time.monotonic() < end:
@@ -59,7 +80,9 @@ def read(broker: EmbeddedBroker, topic: str, count: int) -> list[Message]:
 
 
 def test_events_arrive_whole_with_key_and_headers(broker: EmbeddedBroker) -> None:
-    with Client(bootstrap_servers=broker.bootstrap_servers, region="eu", environ={}) as client:
+    with Client(
+        bootstrap_servers=broker.bootstrap_servers, region="eu", envelope="json", environ={}
+    ) as client:
         for number in range(500):
             client.emit(fields(number))
         assert client.flush(20) == 0
@@ -74,8 +97,40 @@ def test_events_arrive_whole_with_key_and_headers(broker: EmbeddedBroker) -> Non
     assert {message.partition() for message in messages} == {0, 1, 2, 3}
 
 
-def test_all_events_of_one_request_go_to_one_partition(broker: EmbeddedBroker) -> None:
+@pytest.mark.parametrize("envelope", ["ndjson", "arrow"])
+def test_events_share_records_and_all_arrive(broker: EmbeddedBroker, envelope: str) -> None:
+    deliveries: list[Delivery] = []
+    with Client(
+        bootstrap_servers=broker.bootstrap_servers,
+        region="eu",
+        envelope=envelope,
+        on_delivery=deliveries.append,
+        environ={},
+    ) as client:
+        for number in range(3_000):
+            end_us = 1_790_000_000_000_000 + number * 5_000
+            client.emit({**fields(number), "ts_end": end_us})
+        assert client.flush(20) == 0
+        assert (client.stats().delivered, client.stats().in_flight) == (3_000, 0)
+    found = read_events(broker, 3_000)
+    assert {event["request_id"] for event, _ in found} == {f"r-{n}" for n in range(3_000)}
+    assert {event["region"] for event, _ in found} == {"eu"}
+    assert {partition for _, partition in found} == {0, 1, 2, 3}
+    assert sum(each.events for each in deliveries) == 3_000
+    assert len(deliveries) < 100
+
+
+def test_a_table_arrives_as_columns(broker: EmbeddedBroker) -> None:
+    rows = [{**fields(n), "event_id": f"e-{n}"} for n in range(1_000)]
     with Client(bootstrap_servers=broker.bootstrap_servers, environ={}) as client:
+        assert client.emit_table(pa.Table.from_pylist(rows)) == 1_000
+        assert client.flush(20) == 0
+    found = read_events(broker, 1_000)
+    assert {event["event_id"] for event, _ in found} == {f"e-{n}" for n in range(1_000)}
+
+
+def test_all_events_of_one_request_go_to_one_partition(broker: EmbeddedBroker) -> None:
+    with Client(bootstrap_servers=broker.bootstrap_servers, envelope="json", environ={}) as client:
         for _ in range(20):
             client.emit(fields(1))
     messages = read(broker, "inference.requests", 20)
@@ -86,7 +141,10 @@ def test_every_delivery_is_reported_with_its_place_and_size(broker: EmbeddedBrok
     deliveries: list[Delivery] = []
     event = InferenceRequest(event_id="e-1", **fields(1))
     with Client(
-        bootstrap_servers=broker.bootstrap_servers, on_delivery=deliveries.append, environ={}
+        bootstrap_servers=broker.bootstrap_servers,
+        on_delivery=deliveries.append,
+        envelope="json",
+        environ={},
     ) as client:
         client.emit(event)
         client.emit(event)
@@ -206,8 +264,8 @@ def test_a_forked_child_sends_its_own_events_and_not_those_of_its_parent(
         "if child: os.waitpid(child, 0)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
-    keys = Counter(message.key() for message in read(broker, "inference.requests", 3))
-    assert keys == {b"child": 1, b"parent": 2}
+    ids = Counter(event["request_id"] for event, _ in read_events(broker, 3))
+    assert ids == {"child": 1, "parent": 2}
 
 
 def test_the_sdk_loads_nothing_heavy() -> None:

@@ -34,21 +34,34 @@ def run(*flags: str) -> tuple[int, str, str]:
     return code, stdout.getvalue(), stderr.getvalue()
 
 
-def test_the_summary_is_what_arrived_to_the_last_digit() -> None:
+def lines(message: Any) -> list[bytes]:
+    found: list[bytes] = message.value().split(b"\n")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("flags", "largest"),
+    [((), 400), (("--batch-events", "50"), 50), (("--envelope", "json"), 1)],
+)
+def test_the_summary_is_what_arrived_to_the_last_digit(
+    flags: tuple[str, ...], largest: int
+) -> None:
     with EmbeddedBroker() as broker:
         broker.start({"inference.requests": 2})
         code, stdout, _ = run(
-            "--kafka", broker.bootstrap_servers, "--events", "400", "--rate", "0", "--seed", "5"
+            "--kafka", broker.bootstrap_servers, "--events", "400", "--rate", "0", "--seed", "5",
+            *flags,
         )  # fmt: skip
         consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "reader"})
         consumer.assign([TopicPartition("inference.requests", n, 0) for n in range(2)])
         messages: list[Any] = []
-        while len(messages) < 400:
-            messages += [each for each in consumer.consume(400, 20) if each.error() is None]
+        while sum(map(len, map(lines, messages))) < 400:
+            messages += [each for each in consumer.consume(400, 1) if each.error() is None]
         consumer.close()
     assert code == 0
+    assert max(len(lines(message)) for message in messages) <= largest
     summary = json.loads(stdout, parse_float=Decimal)
-    events = [codec.decode(message.value()) for message in messages]
+    events = [codec.decode(line) for message in messages for line in lines(message)]
     book = load_book()
     assert summary["events"] == len({event.event_id for event in events}) == 400
     assert summary["input_tokens"] == sum(event.input_tokens or 0 for event in events)
@@ -99,7 +112,7 @@ def read(servers: str, *, partitions: int) -> list[InferenceRequest]:
     while len(messages) < expected:
         messages += [each for each in consumer.consume(1_000, 5) if each.error() is None]
     consumer.close()
-    return [codec.decode(message.value()) for message in messages]
+    return [codec.decode(line) for message in messages for line in lines(message)]
 
 
 def test_without_a_broker_it_says_what_to_do() -> None:

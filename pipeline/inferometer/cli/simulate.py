@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SUMMARY = "send the requests of a simulated fleet to Kafka"
 EXAMPLE = """
 inferometer simulate --kafka localhost:9092 --events 1000 --rate 300 --seed 7
-inferometer simulate --kafka localhost:9092 --events 100000 --rate 0
+inferometer simulate --kafka localhost:9092 --events 100000 --rate 0 --envelope arrow
 """
 
 DEFAULT_EVENTS = 1_000
@@ -50,6 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also send requests of two attempts (not final, final)",
     )
     parser.add_argument(
+        "--envelope",
+        choices=("ndjson", "arrow", "json"),
+        default="ndjson",
+        help="what a record carries: many events as lines or columns, or one; default ndjson",
+    )
+    parser.add_argument(
+        "--batch-events",
+        type=_count,
+        default=None,
+        metavar="N",
+        help="events of one record at most; default 500",
+    )
+    parser.add_argument(
         "--timeout",
         type=float,
         default=DEFAULT_TIMEOUT_S,
@@ -68,6 +81,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         bootstrap_servers=settings.kafka.bootstrap_servers,
         topic=settings.kafka.requests_topic,
         security=settings.kafka.security(),
+        envelope=arguments.envelope,
+        batch_max_events=arguments.batch_events,
     )
     with client:
         _send(arguments, context, client, tally)

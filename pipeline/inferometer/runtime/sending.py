@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.core import codec
 from inferometer.errors import BrokerError
-from inferometer.kafka.partitioning import partition_of
 from inferometer.sdk.client import Client
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inferometer.sdk.stats import Delivery, Drop
 
 HEADER_BYTES = 300
-"""Room for the headers of a record, which the broker keeps and a delivery does not report."""
+"""Room for the headers of a record of one event, which the broker keeps; more than a line takes."""
 
 
 class PacedSender:
@@ -32,6 +32,8 @@ class PacedSender:
         self._partitions = partitions
         self._pace = pace
         self._lost: str = ""
+        self._reserved: dict[int, deque[int]] = defaultdict(deque)
+        """By partition the sizes of events on their way, in their order."""
         self._client = Client(
             bootstrap_servers=bootstrap_servers,
             requests_topic=topic,
@@ -41,16 +43,27 @@ class PacedSender:
             **client,
         )
         self.produced = 0
-        """Records that the client took."""
+        """Events that the client took."""
 
     def send_event(self, event: InferenceRequest) -> None:
         """Send an event. Raises EventTooLargeError, BrokerError."""
-        key, size = codec.key(event), len(codec.encode(event))
-        self._send(key, size, lambda: self._client.emit(event))
+        self.send_record(codec.encode(event), codec.key(event))
 
     def send_record(self, value: bytes, key: bytes) -> None:
         """Send bytes as they are. Raises EventTooLargeError, BrokerError."""
-        self._send(key, len(value), lambda: self._client.emit_record(value, key=key))
+        self._raise_if_lost()
+        partition = self._client.partition_of(value, key=key, partitions=self._partitions)
+        size = len(value) + len(key) + HEADER_BYTES
+        self._pace.reserve(self._topic, partition, size)
+        reserved = self._reserved[partition]
+        reserved.append(size)
+        try:
+            self._client.emit_record(value, key=key)
+        except BaseException:
+            reserved.pop()
+            self._pace.failed(self._topic, partition, size)
+            raise
+        self.produced += 1
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the broker holds everything. Raises BrokerError where it does not."""
@@ -72,22 +85,12 @@ class PacedSender:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send(self, key: bytes, value_bytes: int, send: Any) -> None:
-        self._raise_if_lost()
-        partition = partition_of(key, self._partitions)
-        size = value_bytes + len(key) + HEADER_BYTES
-        self._pace.reserve(self._topic, partition, size)
-        try:
-            send()
-        except BaseException:
-            self._pace.failed(self._topic, partition, size)
-            raise
-        self.produced += 1
-
     def _on_delivery(self, delivery: Delivery) -> None:
-        self._pace.delivered(
-            delivery.topic, delivery.partition, delivery.offset, delivery.size_bytes + HEADER_BYTES
-        )
+        sizes = self._reserved[delivery.partition]
+        for _ in range(delivery.events):
+            self._pace.delivered(
+                delivery.topic, delivery.partition, delivery.offset, sizes.popleft()
+            )
 
     def _on_drop(self, drop: Drop) -> None:
         if drop.reason.value not in {"invalid", "too_large"}:

@@ -17,6 +17,11 @@ A request that was measured elsewhere is sent as a whole:
     client.emit({"request_id": "r-1", "ts_end": 1790000000000000, "model": "llama-3.1-8b",
                  "status_code": 200, "input_tokens": 812, "output_tokens": 301, "e2e_ms": 950.0})
 
+A gateway that has encoded its events, or has them in columns, hands over many at once:
+
+    client.emit_records([b'{"event_id": ...}', ...])
+    client.emit_table(table)  # pyarrow, columns named as the fields
+
 With a folder on a local disk no event is lost while the broker is away or when the process is
 killed; `persist` tells from when on that holds for what was emitted so far:
 
@@ -29,7 +34,7 @@ from inferometer.kafka_security import KafkaSecurity
 from inferometer.sdk.client import Client
 from inferometer.sdk.measure import Attempt, Request
 from inferometer.sdk.refusals import EventTooLargeError, InvalidEventError
-from inferometer.sdk.settings import SpoolMode
+from inferometer.sdk.settings import Envelope, SpoolMode
 from inferometer.sdk.stats import ClientStats, Delivery, Drop, DropReason
 
 __all__ = [
@@ -39,6 +44,7 @@ __all__ = [
     "Delivery",
     "Drop",
     "DropReason",
+    "Envelope",
     "EventTooLargeError",
     "InferenceRequest",
     "InferenceSignal",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-_EVERY = 16
 _PAUSE_S = 5e-5
 
 
@@ -15,11 +14,13 @@ class Breath:
     server would feel while a spool is sent; a real pause hands the lock over at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every: int = 16) -> None:
+        self._every = every
         self._count = 0
 
-    def take(self) -> None:
-        """Count an item, and pause where it is time."""
-        self._count += 1
-        if self._count % _EVERY == 0:
+    def take(self, items: int = 1) -> None:
+        """Count items, and pause where it is time."""
+        self._count += items
+        if self._count >= self._every:
+            self._count = 0
             time.sleep(_PAUSE_S)

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
 import time
-import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import orjson
-
-from inferometer.core import codec
+from inferometer.core import codec, quick_check
 from inferometer.core.events import InferenceRequest
 from inferometer.errors import BrokerError, ConfigError, DecodeError
 from inferometer.names import JSON_CONTENT_TYPE
+from inferometer.sdk.account import Account
 from inferometer.sdk.deadlines import DeadlineTimer
 from inferometer.sdk.ids import EventIds
-from inferometer.sdk.items import Item, as_is, item_of, snapshot
+from inferometer.sdk.items import Item, as_is, events_in, item_of, size_of
+from inferometer.sdk.lines import LineMaker
 from inferometer.sdk.measure import Request
+from inferometer.sdk.processes import watch
 from inferometer.sdk.refusals import EventTooLargeError, InvalidEventError
 from inferometer.sdk.sender import Sender
-from inferometer.sdk.settings import KNOWN_FIELDS, ClientSettings, check_names, default_fields
-from inferometer.sdk.stats import (
-    NEXT_STEPS,
-    ClientStats,
-    Complaints,
-    Delivery,
-    Drop,
-    DropReason,
+from inferometer.sdk.settings import (
+    KNOWN_FIELDS,
+    ClientSettings,
+    Envelope,
+    check_names,
+    default_fields,
 )
-from inferometer.sdk.transport import KafkaTransport, Outgoing, Refusal, Transport
+from inferometer.sdk.stats import ClientStats, Delivery, Drop, DropReason
+from inferometer.sdk.tables import entries_of
+from inferometer.sdk.transport import KafkaTransport, Outgoing, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
+    import pyarrow as pa
+
     from inferometer.core.signals import InferenceSignal
+    from inferometer.sdk.items import Entry
 
 _MAX_CONTENT_TYPE_BYTES = 255
 _LOG = logging.getLogger("inferometer.sdk")
@@ -47,11 +49,15 @@ _LOG = logging.getLogger("inferometer.sdk")
 class Client:
     """Sends events of ended requests to Kafka, never in the way of the request itself.
 
-    `emit` notes the fields and returns; a thread checks, encodes and sends them. It is safe for
-    threads and may be called from asyncio code. Trouble with the broker never raises: events wait
-    in the buffer (`buffer_events`, `buffer_bytes`), beyond it they are dropped, counted in
-    `stats`, told to `on_drop` and logged, one line every 30 s. Values that make no event are told
-    the same way, and the event is sent as it is, so that the sink keeps it as a dead letter.
+    `emit` notes the fields and returns; a thread checks them and sends many in one record, see
+    `Envelope`. It is safe for threads and may be called from asyncio code. Trouble with the broker
+    never raises: events wait in the buffer (`buffer_events`, `buffer_bytes`), beyond it they are
+    dropped, counted in `stats`, told to `on_drop` and logged, one line every 30 s. Values that make
+    no event are told the same way, and the event is sent as it is, so that the sink keeps it as a
+    dead letter.
+
+    The same event finds the same partition whoever sends it again, as long as `source` (or the
+    folder of the spool) names the same producer: it and the second of `ts_end` choose.
 
     With `spool_dir` events also stand on the disk until the broker has them, see `SpoolMode`: they
     survive a broker that is away and, with `always`, a kill of this process. What an earlier
@@ -110,12 +116,14 @@ class Client:
             },
         )
         check_names(self.defaults)
+        self._lines = LineMaker(self.defaults)
+        self._is_shared = self.settings.envelope != Envelope.JSON.value
         self._on_drop = on_drop
         self._new_transport = new_transport
         self._is_closed = False
         self._start()
         self._sender: Sender | None = self._new_sender()
-        _CLIENTS.add(self)
+        watch(self)
 
     def emit(self, event: InferenceRequest | Mapping[str, Any]) -> None:
         """Send one event; returns at once.
@@ -126,7 +134,7 @@ class Client:
         know, and EventTooLargeError; never for trouble with the broker. Other wrong values are
         found later and told to `on_drop`: `emit(client.event(fields))` raises for them here.
         """
-        self._put(self._snapshot(event))
+        self._put(self._entry(event))
 
     def event(self, fields: Mapping[str, Any]) -> InferenceRequest:
         """Return the event of these fields, the client's defaults and a new event id.
@@ -148,25 +156,67 @@ class Client:
         """
         value, key = codec.encode_signal(signal), codec.key(signal)
         record = Outgoing(self.settings.signals_topic, key, value, codec.signal_headers(signal))
-        self._check_size(key, len(value))
-        if (sender := self._admit(key)) is None:
+        self._check_size(Item(value, key))
+        if self._is_closed:
+            self._account.turn_away(Item(value, key), DropReason.CLOSED, "the client is closed")
             return
         try:
-            if not sender.send_now(record):
-                self.drop(DropReason.BUFFER_FULL, "the buffer is full", key)
+            if not (self._sender or self._reopen()).send_now(record):
+                self._account.turn_away(
+                    Item(value, key), DropReason.BUFFER_FULL, "the buffer is full"
+                )
         except BrokerError as error:
-            self.drop(DropReason.FAILED, str(error), key)
+            self._account.turn_away(Item(value, key), DropReason.FAILED, str(error))
 
     def emit_record(
         self, value: bytes, *, key: bytes | None = None, content_type: str = JSON_CONTENT_TYPE
     ) -> None:
         """Send bytes as they are, unchecked (replay of recorded records, tests of the door).
 
+        Events on one line of JSON share records as those of `emit` do; the key then only names
+        them in reports. Everything else is a record of its own, under the key.
         Raises EventTooLargeError, and ValueError for a content type above 255 bytes.
         """
         if len(content_type.encode()) > _MAX_CONTENT_TYPE_BYTES:
             raise ValueError("a content type has 255 bytes at most")
         self._put(Item(value, key, content_type))
+
+    def emit_records(self, values: Iterable[bytes]) -> int:
+        """Send many events that are JSON already, unchecked; return how many were taken.
+
+        The way for a gateway that has encoded them: no work an event here but to pass it on. One
+        that is too large is counted, told and left out; so is what the buffer has no room for.
+        """
+        entries: list[Entry] = []
+        limit = self.settings.max_event_bytes
+        for value in values:
+            if len(value) <= limit:
+                entries.append(Item(value))
+            else:
+                detail = str(EventTooLargeError(len(value), limit))
+                self._account.turn_away(Item(value), DropReason.TOO_LARGE, detail)
+        return self._put_all(entries)
+
+    def emit_table(self, table: pa.Table | pa.RecordBatch) -> int:
+        """Send events that are columns already, values unchecked; return how many were taken.
+
+        The way of least CPU for a gateway that has columns. They are named as the fields and typed
+        as `inferometer.core.arrow_schema` says or as what Arrow casts to that; `event_id` and the
+        client's defaults are added where they are missing. The rows go out as Arrow records under
+        any `envelope`. Raises InvalidEventError for columns that make no events, ConfigError
+        where pyarrow is missing.
+        """
+        entries = entries_of(
+            table,
+            self.settings,
+            defaults=self.defaults,
+            new_id=self.ids.next,
+            place=(self._sender or self._reopen()).place,
+            on_too_large=lambda detail: self._account.turn_away(
+                Item(b""), DropReason.TOO_LARGE, detail
+            ),
+        )
+        return self._put_all(entries)
 
     def request(
         self,
@@ -183,33 +233,13 @@ class Client:
         check_names(fields)
         return Request(self, fields, deadline_ttft_ms, deadline_e2e_ms)
 
+    def partition_of(self, value: bytes, *, key: bytes | None, partitions: int) -> int:
+        """Return the partition that a JSON value of `emit_record` goes to, of so many."""
+        return (self._sender or self._reopen()).partition_of(value, key, partitions)
+
     def stats(self) -> ClientStats:
         """Return what became of the events so far."""
-        sender = self._sender
-        waiting = sender.in_flight() if sender is not None else 0
-        spool = sender.spool if sender is not None else None
-        with self._lock:
-            emitted, drops = self._emitted, dict(self._drops)
-        invalid = drops.pop(DropReason.INVALID)
-        taken_over = spool.taken_over if spool else 0
-        # Something may be counted twice while it passes from hand to hand.
-        in_flight = min(waiting, emitted + taken_over - sum(drops.values()))
-        return ClientStats(
-            emitted=emitted,
-            delivered=emitted + taken_over - in_flight - sum(drops.values()),
-            in_flight=in_flight,
-            failed=drops[DropReason.FAILED],
-            dropped_buffer_full=drops[DropReason.BUFFER_FULL],
-            dropped_too_large=drops[DropReason.TOO_LARGE],
-            dropped_closed=drops[DropReason.CLOSED],
-            invalid=invalid,
-            dropped_spool_full=drops[DropReason.SPOOL_FULL],
-            taken_over=taken_over,
-            spool_events=spool.waiting if spool else 0,
-            spool_bytes=spool.size_bytes if spool else 0,
-            spool_oldest_age_s=spool.oldest_age_s() if spool else 0.0,
-            spool_set_aside=spool.set_aside if spool else 0,
-        )
+        return self._account.stats(self._sender)
 
     def persist(self, timeout_s: float = 5.0) -> bool:
         """Return once a kill of this process can no longer lose what was emitted so far.
@@ -257,24 +287,26 @@ class Client:
     ) -> None:
         self.close()
 
-    def item_of(self, text: bytes) -> Item:
-        """Return the item of noted fields; called by the sender."""
-        fields = {"event_id": self.ids.next(), **self.defaults, **orjson.loads(text)}
+    def checked(self, lines: Sequence[Entry]) -> list[Entry]:
+        """Return events as they are sent, those of `emit` once they are checked.
+
+        Called by the sender.
+        """
+        return [self._judged(line) if isinstance(line, bytes) else line for line in lines]
+
+    def _judged(self, line: bytes) -> Entry:
+        if self._is_shared and quick_check.checked(line) is not None:
+            return line
         try:
-            return item_of(codec.event_of(fields))
+            return item_of(codec.decode(line))
         except DecodeError as error:
-            item = as_is(fields)
+            item = as_is(line)
             self.drop(DropReason.INVALID, f"sent as it is, {error}", item.key)
             return item
 
     def new_transport(self) -> Transport:
         """Open a producer; called by the sender."""
         return self._new_transport(self.settings, self)
-
-    def record_failed(self, record: Outgoing, refusal: Refusal) -> None:
-        """Hear of a record that the producer gave up; called by the transport."""
-        if self._sender is not None:
-            self._sender.record_failed(record, refusal)
 
     def broker_trouble(self, detail: str) -> None:
         """Say that the broker is away; called by the transport."""
@@ -289,68 +321,55 @@ class Client:
 
     def complain(self, subject: str, message: str) -> None:
         """Log, one line a subject every 30 s."""
-        self._complaints.say(subject, message)
+        self._account.complain(subject, message)
 
     def drop(self, reason: DropReason, detail: str, key: bytes | None) -> None:
         """Count an event that is lost or wrong, and tell the owner's hook."""
-        with self._lock:
-            self._drops[reason] += 1
-        what = "is wrong" if reason is DropReason.INVALID else "is lost"
-        self.complain(
-            reason.value, f"an event {what} ({reason.value}): {NEXT_STEPS[reason]}: {detail}"
-        )
-        if self._on_drop is not None:
-            try:
-                self._on_drop(Drop(reason, detail, key))
-            except Exception:  # noqa: BLE001 - a hook's fault must not reach the request that is being measured
-                _LOG.exception("on_drop raised; the count in stats() is right all the same")
+        self._account.drop(reason, detail, key)
 
     def _start(self) -> None:
         self._lock = threading.Lock()
-        self._emitted = 0
-        self._drops = dict.fromkeys(DropReason, 0)
-        self._complaints = Complaints(_LOG, self.monotonic)
+        self._account = Account(self._on_drop, self.monotonic)
         self.deadlines = DeadlineTimer(self.monotonic)
 
-    def _restart_in_child(self) -> None:
-        # The producer's threads exist in the parent only, and freeing it here would wait for them.
-        if self._sender is not None:
-            _LEFT_TO_PARENT.append(self._sender.abandon())
+    def restart_in_child(self) -> Transport | None:
+        """Begin anew in a forked child; return the parent's producer, not to be freed here."""
+        left = None if self._sender is None else self._sender.abandon()
         self._sender = None
         self.ids = EventIds(self.clock_ns)
         self._start()
+        return left
 
-    def _snapshot(self, event: InferenceRequest | Mapping[str, Any]) -> Item | bytes:
+    def _entry(self, event: InferenceRequest | Mapping[str, Any]) -> Entry:
         if isinstance(event, InferenceRequest):
             return item_of(event)
-        if event.keys() <= KNOWN_FIELDS and (text := snapshot(event)) is not None:
-            return text
+        if event.keys() <= KNOWN_FIELDS:
+            line = self._lines.line(event, self.ids)
+            if line is not None:
+                return line
         return item_of(self.event(event))
 
-    def _put(self, entry: Item | bytes) -> None:
-        value, key = (entry, None) if isinstance(entry, bytes) else (entry.value, entry.key)
-        self._check_size(key, len(value))
-        sender = self._admit(key)
-        if sender is not None and not sender.put(entry):
-            self.drop(DropReason.BUFFER_FULL, "the buffer is full", key)
+    def _put(self, entry: Entry) -> None:
+        self._check_size(entry)
+        self._put_all((entry,))
 
-    def _check_size(self, key: bytes | None, value_bytes: int) -> None:
-        size = value_bytes + len(key or b"")
+    def _put_all(self, entries: Sequence[Entry]) -> int:
+        """Hand over entries, and tell those for which there is no room; return the events taken."""
+        taken = 0
+        reason, detail = DropReason.CLOSED, "the client is closed"
+        if not self._is_closed:
+            taken = (self._sender or self._reopen()).put_all(entries)
+            reason, detail = DropReason.BUFFER_FULL, "the buffer is full"
+        for entry in entries[taken:]:
+            self._account.turn_away(entry, reason, detail)
+        return events_in(entries[:taken])
+
+    def _check_size(self, entry: Entry) -> None:
+        size = size_of(entry)
         if size > self.settings.max_event_bytes:
-            with self._lock:
-                self._emitted += 1
             error = EventTooLargeError(size, self.settings.max_event_bytes)
-            self.drop(DropReason.TOO_LARGE, str(error), key)
+            self._account.turn_away(entry, DropReason.TOO_LARGE, str(error))
             raise error
-
-    def _admit(self, key: bytes | None) -> Sender | None:
-        """Count an event; None where the client is closed."""
-        with self._lock:
-            self._emitted += 1
-        if self._is_closed:
-            self.drop(DropReason.CLOSED, "the client is closed", key)
-            return None
-        return self._sender or self._reopen()
 
     def _reopen(self) -> Sender:
         """Open the connection of a forked child."""
@@ -369,31 +388,13 @@ class Client:
         return Sender(
             self.settings,
             self,
+            source=self.defaults.get("source", ""),
             monotonic=self.monotonic,
             now_ms=lambda: self.clock_ns() // 1_000_000,
         )
-
-
-_CLIENTS: weakref.WeakSet[Client] = weakref.WeakSet()
-_LEFT_TO_PARENT: list[Transport] = []
 
 
 def _refusal(error: DecodeError | TypeError) -> InvalidEventError:
     if isinstance(error, DecodeError):
         return InvalidEventError(error.reason, error.detail)
     return InvalidEventError("unknown_field", str(error))
-
-
-def _close_all() -> None:
-    for client in list(_CLIENTS):
-        client.close()
-
-
-def _restart_all_in_child() -> None:
-    for client in list(_CLIENTS):
-        client._restart_in_child()  # noqa: SLF001 - same module, and no business of the caller
-
-
-atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_all_in_child)

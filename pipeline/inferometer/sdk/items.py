@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,34 +10,38 @@ import orjson
 from inferometer.core import codec
 from inferometer.core.events import InferenceRequest
 from inferometer.errors import DecodeError
-from inferometer.names import CONTENT_TYPE_HEADER, JSON_CONTENT_TYPE
+from inferometer.names import ARROW_CONTENT_TYPE, CONTENT_TYPE_HEADER, JSON_CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from inferometer.core.codec import Header
 
 ANY_PARTITION = -1
 
-_EXACT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-_NULL = b"null"
-
 
 @dataclass(slots=True)
 class Item:
-    """One record on its way."""
+    """One record on its way, or one event that will share a record."""
 
     value: bytes
     key: bytes | None = None
     content_type: str = JSON_CONTENT_TYPE
     is_event: bool = False
-    """The value is an event that was validated here, so its headers can be made again."""
+    """The value is an event that was validated here, so its headers can be made again, or columns
+    that were written here."""
     event: InferenceRequest | None = None
     """The event itself, while it is at hand; a spool keeps the value alone."""
     partition: int = ANY_PARTITION
     """Where it was sent first; sent again it goes there."""
     was_sent: bool = False
     """The broker may have it already."""
+    events: int = 1
+    """How many it carries; more than one only in columns."""
+
+
+Entry = bytes | Item
+"""Bytes are the JSON of an event that was checked here, with nothing more to say about it."""
 
 
 def item_of(event: InferenceRequest) -> Item:
@@ -45,32 +49,58 @@ def item_of(event: InferenceRequest) -> Item:
     return Item(codec.encode(event), codec.key(event), is_event=True, event=event)
 
 
-def snapshot(fields: Mapping[str, Any]) -> bytes | None:
-    """Return the fields as JSON, so that the caller may change them; None where JSON loses something.
+def as_item(entry: Entry) -> Item:
+    """Return an entry as an item."""
+    return entry if isinstance(entry, Item) else Item(entry, is_event=True)
 
-    A number that is not finite would silently become null, which means absent: those and all
-    values that JSON does not know go the slow way, where they are refused by name.
+
+def is_line(value: bytes) -> bool:
+    """Return whether bytes look like one JSON object on one line, which may stand among others.
+
+    Nothing but the bytes decides, so that whoever sends an event again puts it where it was.
     """
+    return value[:1] == b"{" and value[-1:] == b"}" and b"\n" not in value
+
+
+def may_share(item: Item) -> bool:
+    """Return whether an item may share a record with others."""
+    return item.content_type == JSON_CONTENT_TYPE and is_line(item.value)
+
+
+def key_of(entry: Entry) -> bytes | None:
+    """Return the request id of an event, None where it has none."""
+    if isinstance(entry, Item) and (entry.key is not None or not may_share(entry)):
+        return entry.key
     try:
-        text = orjson.dumps(fields, option=_EXACT)
-        if _NULL in text:
-            present = {name: value for name, value in fields.items() if value is not None}
-            text = orjson.dumps(present, option=_EXACT)
-    except TypeError:
+        fields = orjson.loads(value_of(entry))
+    except orjson.JSONDecodeError:
         return None
-    return None if _NULL in text else text
+    return _request_id(fields) if isinstance(fields, dict) else None
 
 
-def as_is(fields: Mapping[str, Any]) -> Item:
-    """Return fields that make no event as they are; the sink keeps them as a dead letter."""
-    request_id = fields.get("request_id")
-    key = request_id.encode() if isinstance(request_id, str) and request_id else None
-    return Item(orjson.dumps(fields), key)
+def value_of(entry: Entry) -> bytes:
+    """Return the bytes of an entry."""
+    return entry if isinstance(entry, bytes) else entry.value
+
+
+def size_of(entry: Entry) -> int:
+    """Return the bytes of an entry, its key included."""
+    return len(entry) if isinstance(entry, bytes) else len(entry.value) + len(entry.key or b"")
+
+
+def events_in(entries: Sequence[Entry]) -> int:
+    """Return how many events the entries carry."""
+    return sum(1 if isinstance(entry, bytes) else entry.events for entry in entries)
+
+
+def as_is(value: bytes) -> Item:
+    """Return the JSON object that makes no event as it is; the sink keeps it as a dead letter."""
+    return Item(value, _request_id(orjson.loads(value)))
 
 
 def headers(item: Item) -> list[Header]:
     """Return the headers of the record."""
-    if item.is_event and item.event is None:
+    if item.is_event and item.event is None and item.content_type == JSON_CONTENT_TYPE:
         try:
             item.event = codec.decode(item.value)
         except DecodeError:
@@ -82,7 +112,14 @@ def headers(item: Item) -> list[Header]:
 
 
 def resent(item: Item) -> Item:
-    """Return the item marked as sent again, where its value is a JSON object."""
+    """Return the item marked as sent again, where its value is a JSON object or has columns.
+
+    Raises ImportError where columns meet a process without pyarrow.
+    """
+    if item.content_type == ARROW_CONTENT_TYPE and item.is_event:
+        from inferometer.sdk.columns import marked_resent
+
+        return replace(item, value=marked_resent(item.value), was_sent=True)
     if item.content_type != JSON_CONTENT_TYPE:
         return item
     try:
@@ -94,3 +131,8 @@ def resent(item: Item) -> Item:
     value = orjson.dumps({**fields, "resent": True})
     return Item(value, item.key, item.content_type, item.is_event, partition=item.partition,
                 was_sent=True)  # fmt: skip
+
+
+def _request_id(fields: Mapping[str, Any]) -> bytes | None:
+    request_id = fields.get("request_id")
+    return request_id.encode() if isinstance(request_id, str) and request_id else None

@@ -1,7 +1,7 @@
-"""What happens behind the request path: events are checked, encoded, spooled and sent, by one thread.
+"""What happens behind the request path: events are checked, packed, spooled and sent, by one thread.
 
 The request path appends to a queue. The thread takes what has gathered, so one wake-up serves all
-events of some milliseconds, and gives each to the spool first (`always`), or to the producer first
+events of some milliseconds, and gives it to the spool first (`always`), or to the producer first
 and to the spool where the producer cannot take it (`overflow`), or to the producer alone.
 """
 
@@ -11,48 +11,39 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 from inferometer.errors import BrokerError, ConfigError
-from inferometer.names import CONTENT_TYPE_HEADER, JSON_CONTENT_TYPE
 from inferometer.sdk import items
 from inferometer.sdk.breath import Breath
+from inferometer.sdk.envelopes import Packer
+from inferometer.sdk.intake import Intake
 from inferometer.sdk.items import Item
+from inferometer.sdk.owner import complain_of_columns, complain_of_disk, open_spool
+from inferometer.sdk.partitioning import partition_of
 from inferometer.sdk.refusals import EventTooLargeError
 from inferometer.sdk.settings import SpoolMode
+from inferometer.sdk.spread import BY_KEY, Spread, producer_of, second_of
 from inferometer.sdk.stats import DropReason
-from inferometer.sdk.transport import Outgoing, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from inferometer.sdk.envelopes import Parcel
+    from inferometer.sdk.items import Entry
+    from inferometer.sdk.owner import Owner
     from inferometer.sdk.settings import ClientSettings
     from inferometer.sdk.spool.folder import Spool
-    from inferometer.sdk.transport import Transport
-
-Entry = TypeVar("Entry")
+    from inferometer.sdk.transport import Outgoing, Refusal, Transport
 
 _LOG = logging.getLogger("inferometer.sdk")
 _GATHER_S = 0.005
 _BUSY_S = 0.02
 _IDLE_S = 1.0
-_BATCH = 1_000
-
-
-class Owner(Protocol):
-    """What the sender needs of the client."""
-
-    def item_of(self, text: bytes) -> Item:
-        """Return the item of an event's fields as the caller gave them."""
-
-    def new_transport(self) -> Transport:
-        """Open a producer. Raises ConfigError."""
-
-    def drop(self, reason: DropReason, detail: str, key: bytes | None) -> None:
-        """Count and tell an event that is lost."""
-
-    def complain(self, subject: str, message: str) -> None:
-        """Log, but not too often."""
+_BATCH = 2_000
+_BREATH = 100
+"""Events that are checked at a time: a fifth of a millisecond."""
 
 
 class Sender:
@@ -66,106 +57,119 @@ class Sender:
         settings: ClientSettings,
         owner: Owner,
         *,
+        source: str = "",
         monotonic: Callable[[], float],
         now_ms: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._owner = owner
         self._mode = SpoolMode(settings.spool) if settings.spool_dir else None
-        self._queue: deque[bytes | Item] = deque()
-        self._queued_bytes = 0
-        self._in_hand = 0
-        self._has_unwritten = False
-        """The producer may hold something that stands in no spool."""
+        self._packer = Packer(settings)
+        self._linger_s = settings.linger_ms / 1000 if self._packer.is_shared else _GATHER_S
+        self.intake = Intake(
+            max_events=settings.buffer_events,
+            max_bytes=settings.buffer_bytes,
+            counts_loose=self._mode is None,
+        )
+        """What waits in memory, for its counts."""
+        self._enough_events = settings.batch_max_events
         self._returned: deque[Item] = deque()
-        self._breath = Breath()
+        self._breath = Breath(_BREATH)
         self._step_lock = threading.RLock()
-        self._bytes_lock = threading.Lock()
+        self._thread_lock = threading.Lock()
         self._wake = threading.Event()
         self._hurry = threading.Event()
+        self._is_flushing = 0
         self._is_stopping = False
         self._thread: threading.Thread | None = None
-        self._spool = self._open_spool(monotonic, now_ms)
+        producer = producer_of(source) if self._packer.is_shared else BY_KEY
+        self._spool = open_spool(
+            settings,
+            owner,
+            packer=self._packer,
+            producer=producer,
+            monotonic=monotonic,
+            now_ms=now_ms,
+        )
+        self._spread = Spread(producer if self._spool is None else self._spool.own.producer)
         try:
             self._transport = owner.new_transport()
         except ConfigError:
             if self._spool is not None:
                 self._spool.close()
             raise
+        # Asked for early, so that the first events may know it.
+        self._transport.partitions(settings.requests_topic)
         if self._spool is not None:
             # What an earlier process left is sent without waiting for the first event.
             self._start()
 
-    def put(self, entry: bytes | Item) -> bool:
-        """Take an event without blocking; False when the buffer is full."""
-        size = _size(entry)
-        queue = self._queue
-        waiting = len(queue) if self._spool else len(queue) + self._transport.in_flight()
-        if waiting >= self._settings.buffer_events:
-            return False
-        with self._bytes_lock:
-            if self._queued_bytes + size > self._settings.buffer_bytes:
-                return False
-            self._queued_bytes += size
-        queue.append(entry)
+    def put_all(self, entries: Sequence[Entry]) -> int:
+        """Take events without blocking; return how many of the entries there was room for."""
+        taken = self.intake.put_all(entries)
+        self._stir()
+        return taken
+
+    def _stir(self) -> None:
+        """Wake the thread, and hurry it where a record is full."""
         if not self._wake.is_set():
             if self._thread is None:
                 self._start()
             self._wake.set()
-        return True
+        if self.intake.queued_events >= self._enough_events and not self._hurry.is_set():
+            self._hurry.set()
 
     def send_now(self, record: Outgoing) -> bool:
         """Hand a record past queue and spool to the producer; False when its buffer is full."""
-        transport = self._transport
+        transport, size_bytes = self._transport, len(record.value)
+        self.intake.count_loose(1, size_bytes, accepted=1)
+        is_taken = False
         try:
-            return transport.send(record)
+            is_taken = transport.send(record, partial(self._on_signal, record))
         except BrokerError:
             self._replace(transport)
             raise
-
-    def record_failed(self, record: Outgoing, refusal: Refusal) -> None:
-        """Take back a record that the producer gave up; called by the transport."""
-        if self._spool is None or record.topic != self._settings.requests_topic:
-            self._owner.drop(DropReason.FAILED, refusal.detail, record.key)
-            return
-        names = dict(record.headers)
-        kind = names.get(CONTENT_TYPE_HEADER, b"").decode() or JSON_CONTENT_TYPE
-        self._returned.append(
-            Item(
-                record.value,
-                record.key,
-                kind,
-                is_event="ce_type" in names,
-                partition=record.partition,
-                was_sent=True,
-            )
-        )
-        self._wake.set()
+        finally:
+            if not is_taken:
+                self.intake.count_loose(-1, -size_bytes, accepted=-1)
+        return is_taken
 
     def in_flight(self) -> int:
         """Return how many events wait, wherever they do; briefly it may count one twice."""
-        waiting = len(self._queue) + self._in_hand + len(self._returned)
-        if self._spool is None:
-            return waiting + self._transport.in_flight()
-        return waiting + self._spool.waiting + self._unwritten()
+        waiting = self.intake.queued_events + self.intake.loose_events + len(self._returned)
+        return waiting + (self._spool.waiting if self._spool is not None else 0)
+
+    def place(self, second: bytes) -> tuple[bytes, int]:
+        """Return the key that events of a second share, and their partition, -1 where unknown."""
+        partitions = self._transport.partitions(self._settings.requests_topic)
+        return self._spread.place(second, partitions)
+
+    def partition_of(self, value: bytes, key: bytes | None, partitions: int) -> int:
+        """Return the partition that a JSON record value goes to, of so many."""
+        if self._spread.producer == BY_KEY or not items.is_line(value):
+            return partition_of(key, value, partitions)
+        return self._spread.place(second_of(value), partitions)[1]
 
     @property
     def spool(self) -> Spool | None:
         """The spool, for its counts."""
         return self._spool
 
-    def step(self) -> None:
-        """Do everything that can be done now, short of waiting for the broker."""
+    def step(self, *, is_due: bool = True) -> None:
+        """Do everything that can be done now, short of waiting for the broker.
+
+        Where it `is_due` no more, events are written to the spool and sent by a later step.
+        """
         with self._step_lock:
             self._store_all()
             spool = self._spool
             if spool is None:
                 return
-            for work in (spool.settle, self._send_spooled):
+            for work in (spool.settle, self._send_spooled) if is_due else (spool.settle,):
                 try:
                     work()
                 except OSError as error:
-                    self._complain_of_disk(error)
+                    complain_of_disk(self._owner, self._settings, error)
 
     def persist(self, timeout_s: float) -> bool:
         """Return whether everything taken so far is in the spool, or with the broker."""
@@ -173,27 +177,26 @@ class Sender:
             return self.flush(timeout_s) == 0
         with self._step_lock:
             self._store_all()
-            self._has_unwritten = self._has_unwritten and self._transport.in_flight() > 0
-            return self._unwritten() == 0
+            return self.intake.loose_events == 0
 
     def flush(self, timeout_s: float) -> int:
         """Block until everything is acknowledged or given up; return how many still wait."""
         end = time.monotonic() + timeout_s
-        self._hurry.set()
+        with self._thread_lock:
+            self._is_flushing += 1
         try:
             while True:
+                self._hurry.set()
                 self.step()
                 left_s = max(0.0, end - time.monotonic())
-                if self._spool is None and not self._queue:
-                    self._transport.flush(left_s)
-                    return self.in_flight()
-                self._transport.flush(min(left_s, 0.1))
+                self._transport.flush(min(left_s, 0.1) if self._spool or self.intake else left_s)
                 self.step()
                 if left_s == 0 or (self._is_idle() and not self._transport.in_flight()):
                     return self.in_flight()
                 time.sleep(0.002)
         finally:
-            self._hurry.clear()
+            with self._thread_lock:
+                self._is_flushing -= 1
 
     def close(self) -> None:
         """Give up what waits; with a spool, leave it there for the next process."""
@@ -210,7 +213,7 @@ class Sender:
                 try:
                     self._spool.close()
                 except OSError as error:
-                    self._complain_of_disk(error)
+                    complain_of_disk(self._owner, self._settings, error)
 
     def abandon(self) -> Transport:
         """In a forked child: leave everything to the parent; return its producer, not to be freed."""
@@ -219,7 +222,7 @@ class Sender:
         return self._transport
 
     def _start(self) -> None:
-        with self._bytes_lock:
+        with self._thread_lock:
             if self._thread is not None or self._is_stopping:
                 return
             self._thread = threading.Thread(
@@ -228,27 +231,32 @@ class Sender:
         self._thread.start()
 
     def _run(self) -> None:
+        send_at = time.monotonic() + self._linger_s
         while not self._is_stopping:
-            self._wake.wait(_IDLE_S if self._is_idle() else _BUSY_S)
-            self._hurry.wait(_GATHER_S)
+            if self._is_idle():
+                self._wake.wait(_IDLE_S)
+                send_at = time.monotonic() + self._linger_s
+            else:
+                self._wake.wait(_BUSY_S)
+            # The disk is not kept waiting for events that may share a record.
+            gather_s = _GATHER_S if self._mode is SpoolMode.ALWAYS else self._linger_s
+            is_full = self._hurry.wait(gather_s)
             self._wake.clear()
+            if not self._is_flushing:
+                self._hurry.clear()
+            is_due = is_full or time.monotonic() >= send_at
             try:
-                self.step()
+                self.step(is_due=is_due or self._mode is not SpoolMode.ALWAYS)
             except Exception:  # noqa: BLE001 - a fault of one event must not end the sending of all
                 _LOG.exception("the sender met a fault and goes on")
+            if is_due:
+                send_at = time.monotonic() + self._linger_s
 
     def _is_idle(self) -> bool:
         """Whether there is nothing to do before somebody wakes the thread."""
-        if self._queue or self._returned:
+        if self.intake or self._returned:
             return False
         return self._spool is None or self._spool.is_done
-
-    def _unwritten(self) -> int:
-        """Return about how many records the producer has that stand in no spool."""
-        if self._spool is None or not self._has_unwritten:
-            return 0
-        # The producer counts its own notices too, so the difference may be a little high.
-        return max(0, self._transport.in_flight() - self._spool.under_way)
 
     def _send_spooled(self) -> None:
         transport = self._transport
@@ -257,75 +265,118 @@ class Sender:
                 self._spool.send(transport, self._settings.requests_topic)
         except BrokerError:
             self._replace(transport)
+        except ImportError as error:
+            complain_of_columns(self._owner, error)
 
     def _store_all(self) -> None:
         """Empty the queue, batch by batch."""
         while self._returned and self._spool is not None:
-            self._place(self._take(self._returned), is_written_first=True)
-            self._in_hand = 0
-        for _ in range(1 + len(self._queue) // _BATCH):
-            entries = self._take(self._queue)
-            batch = [self._item(each) for each in entries]
-            self._place(batch, is_written_first=self._mode is SpoolMode.ALWAYS)
-            with self._bytes_lock:
-                self._queued_bytes -= sum(map(_size, entries))
-            self._in_hand = 0
+            returned: list[Entry] = [
+                self._returned.popleft() for _ in range(min(_BATCH, len(self._returned)))
+            ]
+            self._place(returned, is_written_first=True)
+        for _ in range(1 + len(self.intake) // _BATCH):
+            taken = self.intake.take(_BATCH)
+            if not taken:
+                return
+            try:
+                self._place(self._checked(taken), self._mode is SpoolMode.ALWAYS)
+            finally:
+                self.intake.settled(items.events_in(taken), sum(map(items.size_of, taken)))
 
-    def _item(self, entry: bytes | Item) -> Item:
-        self._breath.take()
-        return entry if isinstance(entry, Item) else self._owner.item_of(entry)
+    def _checked(self, taken: Sequence[Entry]) -> list[Entry]:
+        found: list[Entry] = []
+        for first in range(0, len(taken), _BREATH):
+            part = taken[first : first + _BREATH]
+            found += self._owner.checked(part)
+            self._breath.take(len(part))
+        return found
 
-    def _take(self, queue: deque[Entry]) -> list[Entry]:
-        self._in_hand = number = min(_BATCH, len(queue))
-        return [queue.popleft() for _ in range(number)]
+    def _place(self, batch: Sequence[Entry], is_written_first: bool) -> None:
+        """Bring each event to the spool or the producer, in order; drop what neither takes."""
+        if is_written_first or (self._spool is not None and not self._spool.own.is_all_sent):
+            # Later events stay behind those that wait in the spool.
+            self._send(self._write(batch), may_drop=True)
+            return
+        left = self._send(batch, may_drop=self._spool is None)
+        if left:
+            self._send(self._write(left), may_drop=True)
 
-    def _place(self, batch: Sequence[Item], *, is_written_first: bool) -> None:
-        """Bring each item to the spool or the producer, in order; drop what neither takes."""
-        rest = self._write(batch) if is_written_first else batch
-        for at, item in enumerate(rest):
-            if not is_written_first and self._spool and not self._spool.own.is_all_sent:
-                # Later events stay behind those that wait in the spool.
-                for left in self._write(rest[at:]):
-                    self._send(left)
-                break
-            if not self._send(item, may_drop=is_written_first or self._spool is None):
-                for left in self._write(rest[at:]):
-                    self._send(left)
-                break
-
-    def _write(self, batch: Sequence[Item]) -> Sequence[Item]:
-        """Write items to the spool; return those that it did not take."""
+    def _write(self, batch: Sequence[Entry]) -> Sequence[Entry]:
+        """Write events to the spool; return those that it did not take."""
         if self._spool is None:
             return batch
         try:
-            return batch[self._spool.append(batch) :]
+            return batch[self._spool.append([items.as_item(each) for each in batch]) :]
         except OSError as error:
-            self._complain_of_disk(error)
+            complain_of_disk(self._owner, self._settings, error)
             return batch
 
-    def _send(self, item: Item, *, may_drop: bool = True) -> bool:
-        """Hand an item to the producer; False where it is full and the item is not dropped."""
-        transport = self._transport
-        sent = items.resent(item) if item.was_sent else item
-        record = Outgoing(
-            self._settings.requests_topic, sent.key, sent.value, items.headers(sent), sent.partition
-        )
+    def _send(self, batch: Sequence[Entry], *, may_drop: bool) -> list[Entry]:
+        """Hand events to the producer; return those that it did not take and that may not be dropped.
+
+        Where it has no room for a record, those behind it are not tried unless they may be dropped.
+        """
+        if not batch:
+            return []
+        batch = [
+            items.resent(each) if isinstance(each, Item) and each.was_sent else each
+            for each in batch
+        ]
+        partitions = self._transport.partitions(self._settings.requests_topic)
+        left: list[int] = []
+        for parcel in self._packer.pack(batch, self._spread, partitions):
+            if (left and not may_drop) or not self._send_parcel(batch, parcel, may_drop):
+                left += parcel.places
+        return [batch[place] for place in sorted(left)]
+
+    def _send_parcel(self, batch: Sequence[Entry], parcel: Parcel, may_drop: bool) -> bool:
+        """Hand over one record; False where the producer does not take it and it may not be dropped."""
+        transport, record = self._transport, parcel.record
+        inside = [batch[place] for place in parcel.places]
+        size_bytes = sum(map(items.size_of, inside))
+        self.intake.count_loose(record.events, size_bytes)
         try:
-            if transport.send(record):
-                self._has_unwritten = True
+            if transport.send(record, partial(self._on_report, inside, record, size_bytes)):
                 return True
             reason, detail = DropReason.BUFFER_FULL, "the buffer is full"
             if self._spool is not None:
                 reason, detail = DropReason.SPOOL_FULL, "the spool and the buffer are full"
         except EventTooLargeError as error:
-            self._owner.drop(DropReason.TOO_LARGE, str(error), item.key)
-            return True
+            reason, detail, may_drop = DropReason.TOO_LARGE, str(error), True
         except BrokerError as error:
             self._replace(transport)
             reason, detail = DropReason.FAILED, str(error)
         if may_drop:
-            self._owner.drop(reason, detail, item.key)
+            self._drop(inside, reason, detail)
+        self.intake.count_loose(-record.events, -size_bytes)
         return may_drop
+
+    def _on_report(
+        self, inside: list[Entry], record: Outgoing, size_bytes: int, refusal: Refusal | None
+    ) -> None:
+        """Hear what became of a record that stands in no spool."""
+        if refusal is not None and self._spool is None:
+            self._drop(inside, DropReason.FAILED, refusal.detail)
+        elif refusal is not None:
+            chosen = record.partition if record.partition >= 0 else refusal.partition
+            for entry in inside:
+                item = items.as_item(entry)
+                item.partition, item.was_sent = chosen, True
+                self._returned.append(item)
+            self._wake.set()
+        self.intake.count_loose(-record.events, -size_bytes)
+
+    def _on_signal(self, record: Outgoing, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self._owner.drop(DropReason.FAILED, refusal.detail, record.key)
+        self.intake.count_loose(-1, -len(record.value))
+
+    def _drop(self, entries: Sequence[Entry], reason: DropReason, detail: str) -> None:
+        for entry in entries:
+            key = items.key_of(entry)
+            for _ in range(items.events_in([entry])):
+                self._owner.drop(reason, detail, key)
 
     def _replace(self, broken: Transport) -> None:
         """Put a new producer in the place of one that met a fatal error."""
@@ -340,35 +391,3 @@ class Sender:
             broken.close()
             if self._spool is not None:
                 self._spool.give_up_under_way()
-
-    def _open_spool(
-        self, monotonic: Callable[[], float], now_ms: Callable[[], int]
-    ) -> Spool | None:
-        if self._mode is None:
-            return None
-        try:
-            from inferometer.sdk.spool.folder import Spool
-        except ImportError as error:
-            raise ConfigError(
-                ["spool_dir: this system has no file locks of the POSIX kind; leave it empty"]
-            ) from error
-        return Spool(
-            self._settings,
-            monotonic=monotonic,
-            now_ms=now_ms,
-            on_refused=lambda reason: self._owner.drop(DropReason.FAILED, reason, None),
-            on_damaged=lambda reason: self._owner.complain(
-                "damage", f"bytes of the spool cannot be read and were put aside: {reason}"
-            ),
-        )
-
-    def _complain_of_disk(self, error: OSError) -> None:
-        self._owner.complain(
-            "spool",
-            f"the spool in {self._settings.spool_dir} does not work ({error}); events go to the "
-            "broker without it, free the disk or choose another spool_dir",
-        )
-
-
-def _size(entry: bytes | Item) -> int:
-    return len(entry if isinstance(entry, bytes) else entry.value)

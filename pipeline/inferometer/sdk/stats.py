@@ -89,6 +89,8 @@ class Delivery:
     offset: int
     size_bytes: int
     """Key and value."""
+    events: int = 1
+    """How many it carries."""
 
 
 class Complaints:

@@ -8,20 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from inferometer.errors import BrokerError, ConfigError
 from inferometer.sdk.refusals import EventTooLargeError
-from inferometer.sdk.settings import SpoolMode
+from inferometer.sdk.settings import Envelope, SpoolMode
 from inferometer.sdk.stats import Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from confluent_kafka import Message
 
     from inferometer.core.codec import Header
@@ -47,6 +46,8 @@ class Outgoing:
     headers: list[Header]
     partition: int = -1
     """Where it must go; -1 leaves it to the key."""
+    events: int = 1
+    """How many it carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,19 @@ class Refusal:
     detail: str
     is_for_the_record: bool
     """Other records would be taken, this one never will be."""
+    partition: int = -1
+    """Where it was to go; -1 where nobody had chosen yet."""
+
+
+Report = Callable[[Refusal | None], None]
+"""Hears once what became of a record, None for acknowledged, on the transport's own thread."""
 
 
 class Observer(Protocol):
     """Who hears what became of records; called on the transport's own thread, must not block."""
 
     on_delivery: Callable[[Delivery], None] | None
-    """None spares the report of every single success."""
-
-    def record_failed(self, record: Outgoing, refusal: Refusal) -> None:
-        """Hear that a record without a report of its own will not arrive."""
+    """Hears of each record that was acknowledged, where somebody wants to."""
 
     def broker_trouble(self, detail: str) -> None:
         """Hear that the broker is away or refuses; may come often."""
@@ -74,12 +78,9 @@ class Observer(Protocol):
 class Transport(Protocol):
     """Where encoded records go. Calls come from any thread."""
 
-    def send(
-        self, record: Outgoing, on_report: Callable[[Refusal | None], None] | None = None
-    ) -> bool:
+    def send(self, record: Outgoing, on_report: Report) -> bool:
         """Take a record without blocking; False when the buffer is full.
 
-        `on_report` hears once what became of it (None: acknowledged), on the transport's thread.
         Raises EventTooLargeError, and BrokerError once this transport can never send again.
         """
 
@@ -114,15 +115,10 @@ class KafkaTransport:
         )
         self._thread.start()
 
-    def send(
-        self, record: Outgoing, on_report: Callable[[Refusal | None], None] | None = None
-    ) -> bool:
+    def send(self, record: Outgoing, on_report: Report) -> bool:
         """Hand a record to librdkafka; see `Transport.send`."""
         if self._is_broken:
             raise BrokerError("the producer met a fatal error", retryable=True)
-        more: dict[str, Any] = {}
-        if on_report is not None:
-            more["on_delivery"] = partial(self._on_own_report, on_report)
         try:
             self._producer.produce(
                 record.topic,
@@ -130,7 +126,7 @@ class KafkaTransport:
                 record.key,
                 partition=record.partition,
                 headers=record.headers,  # type: ignore[arg-type]
-                **more,
+                on_delivery=partial(self._on_report, on_report, record.events),
             )
         except BufferError:
             return False
@@ -165,6 +161,7 @@ class KafkaTransport:
 
     def _new_producer(self, settings: ClientSettings) -> Producer:
         is_spooled = bool(settings.spool_dir) and settings.spool == SpoolMode.ALWAYS.value
+        is_single = settings.envelope == Envelope.JSON.value
         properties: dict[str, Any] = {
             "bootstrap.servers": settings.bootstrap_servers,
             "client.id": "inferometer-sdk",
@@ -173,23 +170,21 @@ class KafkaTransport:
             # The most that keeps the order of an idempotent producer.
             "max.in.flight.requests.per.connection": 5,
             "reconnect.backoff.max.ms": _RECONNECT_MAX_MS,
-            "linger.ms": settings.linger_ms,
+            # What shares a record has waited for the others already.
+            "linger.ms": settings.linger_ms if is_single else min(settings.linger_ms, 1.0),
             "compression.type": settings.compression,
+            **({"compression.level": 1} if settings.compression == "zstd" else {}),
             # Kafka's own default, so that producers in other languages agree on the partition.
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": settings.buffer_events,
-            "queue.buffering.max.kbytes": settings.buffer_bytes // 1024,
+            # The client keeps to its bound by events; a record has a few bytes more than they.
+            "queue.buffering.max.kbytes": settings.buffer_bytes // 1024 + 2_048,
             "message.max.bytes": settings.max_event_bytes + _HEADER_ROOM_BYTES,
             # What stands in the spool may wait for ever: the producer's own retry is exactly once.
             "message.timeout.ms": 0 if is_spooled else int(settings.delivery_timeout_s * 1000),
             # librdkafka repeats itself every second while a broker is away; `error_cb` tells us.
             "log_level": 0,
             "error_cb": self._on_error,
-            "on_delivery": self._on_report,
-            # A report a record doubles the producer's cost, so successes are inferred from the
-            # number of records that librdkafka still holds.
-            "delivery.report.only.error": self._observer.on_delivery is None
-            and not settings.spool_dir,
             **settings.security.librdkafka(),
             **settings.kafka,
         }
@@ -231,21 +226,22 @@ class KafkaTransport:
                 known.partitions = len(found.partitions)
                 known.ask_at = now + _METADATA_AGE_S
 
-    def _on_own_report(
-        self,
-        on_report: Callable[[Refusal | None], None],
-        error: KafkaError | None,
-        message: Message,
+    def _on_report(
+        self, on_report: Report, events: int, error: KafkaError | None, message: Message
     ) -> None:
-        on_report(None if error is None else _refusal(error))
-        if error is None and self._observer.on_delivery is not None:
-            self._observer.on_delivery(_delivery(message))
-
-    def _on_report(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._observer.record_failed(_record(message), _refusal(error))
-        elif self._observer.on_delivery is not None:
-            self._observer.on_delivery(_delivery(message))
+            partition = message.partition()
+            on_report(
+                Refusal(
+                    error.str(),
+                    error.code() in _FOR_THE_RECORD,
+                    -1 if partition is None else partition,
+                )
+            )
+            return
+        on_report(None)
+        if self._observer.on_delivery is not None:
+            self._observer.on_delivery(_delivery(message, events))
 
 
 @dataclass(slots=True)
@@ -256,34 +252,12 @@ class _Metadata:
     ask_at: float = 0.0
 
 
-def _refusal(error: KafkaError) -> Refusal:
-    return Refusal(error.str(), error.code() in _FOR_THE_RECORD)
-
-
-def _key(message: Message) -> bytes | None:
-    key = message.key()
-    return key.encode() if isinstance(key, str) else key
-
-
-def _value(message: Message) -> bytes:
-    return message.value() or b""
-
-
-def _record(message: Message) -> Outgoing:
-    partition = message.partition()
-    return Outgoing(
-        message.topic() or "",
-        _key(message),
-        _value(message),
-        cast("list[Header]", message.headers() or []),
-        -1 if partition is None else partition,
-    )
-
-
-def _delivery(message: Message) -> Delivery:
+def _delivery(message: Message, events: int) -> Delivery:
+    key: Any = message.key() or b""
     return Delivery(
         topic=message.topic() or "",
         partition=message.partition() or 0,
         offset=message.offset() or 0,
-        size_bytes=len(_value(message)) + len(_key(message) or b""),
+        size_bytes=len(message.value() or b"") + len(key.encode() if isinstance(key, str) else key),
+        events=events,
     )

@@ -56,8 +56,13 @@ class Tally:
             totals.unpriced += cost.cost_status == UNPRICED
 
 
-def new_client(*, bootstrap_servers: str, topic: str, security: KafkaSecurity) -> Client:
-    """Return a client whose buffer suits a sender that may wait; raises ConfigError."""
+def new_client(
+    *, bootstrap_servers: str, topic: str, security: KafkaSecurity, **settings: Any
+) -> Client:
+    """Return a client whose buffer suits a sender that may wait; raises ConfigError.
+
+    Further keywords are settings of the client, `envelope` and the like.
+    """
     return Client(
         bootstrap_servers=bootstrap_servers,
         requests_topic=topic,
@@ -66,6 +71,7 @@ def new_client(*, bootstrap_servers: str, topic: str, security: KafkaSecurity) -
         delivery_timeout_s=_PATIENCE_S,
         security=security,
         environ={},
+        **settings,
     )
 
 
@@ -91,7 +97,8 @@ def send_all(
             while client.stats().in_flight >= _HIGH_WATER:
                 on_full()
                 sleep(_FULL_BUFFER_WAIT_S)
-        client.emit(event)
+        # The fields and not the event, which would be written and checked once more.
+        client.emit(fields)
         yield event
 
 

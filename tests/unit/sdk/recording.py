@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from inferometer.errors import BrokerError
+from inferometer.names import NDJSON_CONTENT_TYPE
 from inferometer.sdk.client import Client
 from inferometer.sdk.transport import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from inferometer.sdk.settings import ClientSettings
-    from inferometer.sdk.transport import Observer, Outgoing
+    from inferometer.sdk.transport import Observer, Outgoing, Report
 
 WALL_NS = 1_790_000_000_000_000_000
 
@@ -51,13 +50,9 @@ class RecordingTransport:
     is_closed: bool = False
     holds: bool = False
     sent: list[Outgoing] = field(default_factory=list)
-    held: list[tuple[Outgoing, Callable[[Refusal | None], None] | None]] = field(
-        default_factory=list
-    )
+    held: list[tuple[Outgoing, Report]] = field(default_factory=list)
 
-    def send(
-        self, record: Outgoing, on_report: Callable[[Refusal | None], None] | None = None
-    ) -> bool:
+    def send(self, record: Outgoing, on_report: Report) -> bool:
         if self.is_broken:
             raise BrokerError("fatal", retryable=True)
         if len(self.sent) >= self.room:
@@ -65,18 +60,15 @@ class RecordingTransport:
         self.sent.append(record)
         if self.holds:
             self.held.append((record, on_report))
-        elif on_report is not None:
+        else:
             on_report(None)
         return True
 
     def report(self, refusal: Refusal | None = None) -> None:
         """Tell the fate of all that is held."""
         held, self.held = self.held, []
-        for record, on_report in held:
-            if on_report is not None:
-                on_report(refusal)
-            elif refusal is not None:
-                self.observer.record_failed(record, refusal)
+        for _record, on_report in held:
+            on_report(refusal)
 
     def partitions(self, topic: str) -> int:
         return self.topic_partitions
@@ -92,10 +84,19 @@ class RecordingTransport:
         self.report(Refusal("purged", is_for_the_record=False))
 
     def events(self, topic: str = "inference.requests") -> list[dict[str, Any]]:
-        return [orjson.loads(each.value) for each in self.sent if each.topic == topic]
+        return [event for each in self.sent if each.topic == topic for event in events_of(each)]
 
     def signals(self) -> list[dict[str, Any]]:
         return self.events("inference.signals")
+
+
+def events_of(record: Outgoing) -> list[dict[str, Any]]:
+    """Return the events of a record, one or a line each."""
+    lines = [record.value]
+    if ("content-type", NDJSON_CONTENT_TYPE.encode()) in record.headers:
+        lines = record.value.split(b"\n")
+    assert record.events == len(lines)
+    return [orjson.loads(line) for line in lines]
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_what_cannot_be_noted_exactly_is_refused_at_once(
 
 def test_values_that_make_no_event_are_told_and_sent_as_they_are() -> None:
     drops: list[Drop] = []
-    desk = bench(on_drop=drops.append, region="eu")
+    desk = bench(on_drop=drops.append, region="eu", envelope="json")
     desk.client.emit({**FIELDS, "e2e_ms": -1.0})
     desk.client.emit({"model": "m"})
     first, second = desk.transport.events()
@@ -122,7 +122,7 @@ def test_an_event_beyond_the_limit_is_refused_and_counted() -> None:
 
 def test_a_full_buffer_drops_counts_and_tells() -> None:
     drops: list[Drop] = []
-    desk = bench(on_drop=drops.append)
+    desk = bench(on_drop=drops.append, envelope="json")
     desk.transport.room = 1
     for _ in range(3):
         desk.client.emit(FIELDS)

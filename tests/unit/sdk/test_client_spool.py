@@ -126,7 +126,7 @@ def test_overflow_writes_nothing_while_the_broker_is_well(open_desk: Open, tmp_p
 def test_overflow_writes_what_the_producer_cannot_take_and_keeps_the_order(
     open_desk: Open,
 ) -> None:
-    desk = open_desk(spool="overflow")
+    desk = open_desk(spool="overflow", envelope="json")
     desk.transports[-1].room = 1
     for number in range(4):
         desk.client.emit(fields(number))
@@ -165,7 +165,9 @@ def test_overflow_writes_what_the_producer_still_has_at_the_end(open_desk: Open)
 
 def test_a_full_spool_and_a_full_buffer_drop_count_and_tell(open_desk: Open) -> None:
     drops: list[Drop] = []
-    desk = away(open_desk(max_event_bytes=600, spool_max_bytes=1_200, on_drop=drops.append))
+    desk = away(
+        open_desk(max_event_bytes=600, spool_max_bytes=1_200, on_drop=drops.append, envelope="json")
+    )
     desk.transports[-1].room = 2
     for number in range(40):
         desk.client.emit(fields(number))

@@ -10,10 +10,12 @@ from inferometer.sdk.spool.backlog import Backlog
 from inferometer.sdk.spool.journal import Fsync, Journal
 from inferometer.sdk.spool.marks import Marks
 from inferometer.sdk.spool.slots import Slot, abandoned, claim
+from inferometer.sdk.spread import BY_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from inferometer.sdk.envelopes import Packer
     from inferometer.sdk.items import Item
     from inferometer.sdk.settings import ClientSettings
     from inferometer.sdk.transport import Transport
@@ -35,7 +37,12 @@ class Spool:
         now_ms: Callable[[], int],
         on_refused: Callable[[str], None],
         on_damaged: Callable[[str], None],
+        packer: Packer,
+        producer: int = BY_KEY,
     ) -> None:
+        """`producer` names this process where its items share records; see `spread`."""
+        self._packer = packer
+        self._producer = producer
         self._settings = settings
         self._root = Path(settings.spool_dir)
         self._monotonic = monotonic
@@ -72,11 +79,6 @@ class Spool:
     def waiting(self) -> int:
         """How many items the broker has not acknowledged."""
         return sum(backlog.waiting for backlog in self.backlogs)
-
-    @property
-    def under_way(self) -> int:
-        """How many items the transport has without a report."""
-        return sum(backlog.under_way for backlog in self.backlogs)
 
     @property
     def taken_over(self) -> int:
@@ -163,4 +165,6 @@ class Spool:
             monotonic=self._monotonic,
             on_refused=self._on_refused,
             on_damaged=self._on_damaged,
+            packer=self._packer,
+            producer=self._producer,
         )

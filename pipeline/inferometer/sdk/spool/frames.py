@@ -1,6 +1,7 @@
 """The bytes of a spool: one frame an item, each with its length and its checksum.
 
-A frame is a header (`_HEADER`), the key, the content type (empty for JSON) and the value. The
+A frame is a header (`_HEADER`), the key, the content type (empty for JSON), the number of events
+where there are several, and the value. The
 checksum is CRC-32 over all after itself, begun with the frame's own position: bytes that look like
 a frame inside a value, or a frame in a wrong place, do not pass for one.
 """
@@ -25,7 +26,8 @@ HEADER_BYTES = _HEADER.size
 _CHECKED_FROM = 8
 _MAX_BODY_BYTES = 1 << 28
 _32_BITS = 0xFFFFFFFF
-_HAS_KEY, _IS_EVENT, _WAS_SENT = 1, 2, 4
+_HAS_KEY, _IS_EVENT, _WAS_SENT, _HAS_COUNT = 1, 2, 4, 8
+_COUNT = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ def frame_bytes(item: Item, position: int, at_ms: int) -> bytes:
         (_HAS_KEY if item.key is not None else 0)
         | (_IS_EVENT if item.is_event else 0)
         | (_WAS_SENT if item.was_sent else 0)
+        | (_HAS_COUNT if item.events > 1 else 0)
     )
-    size = len(key) + len(kind) + len(item.value)
+    count = _COUNT.pack(item.events) if item.events > 1 else b""
+    size = len(key) + len(kind) + len(count) + len(item.value)
     head = _HEADER.pack(_MAGIC, 0, size, item.partition, flags, len(kind), len(key), at_ms)
-    checked = b"".join((head[_CHECKED_FROM:], key, kind, item.value))
+    checked = b"".join((head[_CHECKED_FROM:], key, kind, count, item.value))
     checksum = zlib.crc32(checked, position & _32_BITS)
     return b"".join((_MAGIC, checksum.to_bytes(4, "little"), checked))
 
@@ -117,6 +121,10 @@ def _frame_at(data: bytes, at: int, position: int) -> Frame | None:
         return None
     value_from = body + key_bytes + kind_bytes
     kind = data[body + key_bytes : value_from].decode()
+    events = 1
+    if flags & _HAS_COUNT:
+        (events,) = _COUNT.unpack_from(data, value_from)
+        value_from += _COUNT.size
     item = Item(
         data[value_from:end],
         data[body : body + key_bytes] if flags & _HAS_KEY else None,
@@ -124,6 +132,7 @@ def _frame_at(data: bytes, at: int, position: int) -> Frame | None:
         bool(flags & _IS_EVENT),
         partition=partition,
         was_sent=bool(flags & _WAS_SENT),
+        events=events,
     )
     return Frame(start, position + end, at_ms, item)
 

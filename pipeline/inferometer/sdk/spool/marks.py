@@ -1,5 +1,6 @@
 """What a spool knows about its items besides their bytes: how far they were handed to the producer
-and acknowledged, and by how many partitions their keys were divided.
+and acknowledged, by how many partitions their keys were divided, and which producer's seconds chose
+among them.
 
 An append-only text file, one mark a line with its checksum; lines that do not check are passed over,
 which costs a second sending of what they told, never an item. Marks are not forced to the disk, so
@@ -30,6 +31,8 @@ class Marks:
         """Every item that ends here or before is with the broker."""
         self.counts: list[tuple[int, int]] = []
         """From a position on, the number of partitions that keys are divided by; ascending."""
+        self.producers: list[tuple[int, int]] = []
+        """From a position on, whose seconds choose the partition; see `inferometer.sdk.spread`."""
         self.handed = 0
         """Nothing from here on was ever handed to a producer."""
         self._boots: set[int] = set()
@@ -62,6 +65,29 @@ class Marks:
         """Return the number of partitions that an item is sent by; 0 where none was noted."""
         return next((count for start, count in reversed(self.counts) if start <= position), 0)
 
+    def note_producer(self, position: int, producer: int) -> None:
+        """Remember whose seconds choose the partition before anything from a position on is sent."""
+        self.producers.append((position, producer))
+        self._append(b"p %d %d" % (position, producer))
+
+    def note_spread(self, position: int, partitions: int, producer: int) -> None:
+        """Remember both where they differ from what holds so far; what was sent stays with that."""
+        # Without a number nothing was ever sent.
+        position = position if self.counts else 0
+        if (self.producers[-1][1] if self.producers else 0) != producer:
+            self.note_producer(position, producer)
+        if not self.counts or self.counts[-1][1] != partitions:
+            self.note_count(position, partitions)
+
+    def next_spread(self, position: int) -> int:
+        """Return the first position behind one from which on another rule holds."""
+        changes = (at for at, _ in (*self.counts, *self.producers) if at > position)
+        return min(changes, default=EVERYTHING)
+
+    def producer_at(self, position: int) -> int:
+        """Return whose seconds choose the partition of an item; 0 leaves it to the item's key."""
+        return next((who for start, who in reversed(self.producers) if start <= position), 0)
+
     def close(self) -> None:
         """Close the file."""
         if self._file >= 0:
@@ -80,6 +106,8 @@ class Marks:
             self.acknowledged = max(self.acknowledged, values[0])
         elif is_sound and kind == b"c" and len(values) == 2:
             self.counts.append((values[0], values[1]))
+        elif is_sound and kind == b"p" and len(values) == 2:
+            self.producers.append((values[0], values[1]))
         elif is_sound and kind == b"h" and len(values) == 1:
             self.handed = values[0]
         elif is_sound and kind == b"b" and len(values) == 1:
@@ -94,11 +122,12 @@ class Marks:
 
     def _rewrite(self) -> None:
         """Write only what still matters, and put the new file in the place of the old one."""
-        past = [each for each in self.counts if each[0] <= self.acknowledged]
-        self.counts = past[-1:] + [each for each in self.counts if each[0] > self.acknowledged]
+        self.counts = self._that_matter(self.counts)
+        self.producers = self._that_matter(self.producers)
         lines = [_line(b"b %d" % self._boot), _line(b"h %d" % self.handed)]
         lines += [_line(b"a %d" % self.acknowledged)]
         lines += [_line(b"c %d %d" % each) for each in self.counts]
+        lines += [_line(b"p %d %d" % each) for each in self.producers]
         fresh = self._path.with_suffix(".new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
@@ -109,6 +138,10 @@ class Marks:
             raise
         self.close()
         self._file, self._size = file, sum(map(len, lines))
+
+    def _that_matter(self, marks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        past = [each for each in marks if each[0] <= self.acknowledged]
+        return past[-1:] + [each for each in marks if each[0] > self.acknowledged]
 
 
 def _line(text: bytes) -> bytes:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from inferometer.core import codec
+from inferometer.sdk.envelopes import Packer
 from inferometer.sdk.items import Item, item_of
+from inferometer.sdk.settings import ClientSettings
 from inferometer.sdk.spool.backlog import Backlog
 from inferometer.sdk.spool.journal import Fsync, Journal
 from inferometer.sdk.spool.marks import Marks
-from inferometer.sdk.transport import Outgoing, Refusal
+from inferometer.sdk.transport import Outgoing, Refusal, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 TOPIC = "requests"
@@ -44,15 +45,12 @@ class Broker:
 
     room: int = 1_000
     topic_partitions: int = 4
-    under_way: list[tuple[Outgoing, Callable[[Refusal | None], None]]] = field(default_factory=list)
+    under_way: list[tuple[Outgoing, Report]] = field(default_factory=list)
     taken: list[Outgoing] = field(default_factory=list)
 
-    def send(
-        self, record: Outgoing, on_report: Callable[[Refusal | None], None] | None = None
-    ) -> bool:
+    def send(self, record: Outgoing, on_report: Report) -> bool:
         if len(self.under_way) >= self.room:
             return False
-        assert on_report is not None
         self.under_way.append((record, on_report))
         return True
 
@@ -86,6 +84,9 @@ class Desk:
     broker: Broker = field(default_factory=Broker)
     now_s: float = 0.0
     boot: int = 7
+    envelope: str = "json"
+    batch_max_events: int = 500
+    producer: int = 0
     refused: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
@@ -109,6 +110,15 @@ class Desk:
             monotonic=lambda: self.now_s,
             on_refused=self.refused.append,
             on_damaged=self.damaged.append,
+            packer=Packer(
+                ClientSettings(
+                    bootstrap_servers="nowhere:9092",
+                    requests_topic=TOPIC,
+                    envelope=self.envelope,
+                    batch_max_events=self.batch_max_events,
+                )
+            ),
+            producer=self.producer,
         )
         self.broker.under_way.clear()
 
