@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "audit": "inferometer.cli.audit",
     "dead-letters": "inferometer.cli.dead_letters",
     "prices": "inferometer.cli.prices",
+    "size": "inferometer.cli.size",
     "schema": "inferometer.cli.schema",
     "config": "inferometer.cli.config",
 }

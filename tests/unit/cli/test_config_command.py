@@ -44,7 +44,7 @@ def test_show_hides_secrets(run: Run) -> None:
 
 def test_show_for_machines_is_one_object(run: Run) -> None:
     shown = json.loads(run("config", "show", "--json").out)
-    assert shown["worker.chunk_max_events"] == {"value": 100_000, "origin": "default"}
+    assert shown["worker.chunk_max_events"] == {"value": 200_000, "origin": "default"}
     assert shown["store.data_dir"]["value"] is None
 
 
