@@ -12,10 +12,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench faults format lock clean
+.PHONY: help demo test lint bench bench-check faults format lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(INSTALLED) ## simulated fleet through broker, worker and store, live; flags in ARGS="..."
 	@$(BIN)/inferometer demo $(ARGS)
@@ -30,8 +30,11 @@ lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compo
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/check-jsonschema --check-metaschema schemas/*.schema.json schemas/events/*.schema.json
 
-bench: $(INSTALLED) ## events per CPU-second of the whole process on this machine; flags in ARGS="..."
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+bench: $(INSTALLED) ## events per CPU-second, ours and its peers'; ONLY=ours is quick; flags in ARGS="..."
+	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+bench-check: $(INSTALLED) ## fails if slower than BASE=<commit> (last tag, else the parent) by more than 15 %
+	@$(BIN)/python -m tests.benchmarks.check $(if $(BASE),--base $(BASE)) $(ARGS)
 
 faults: $(INSTALLED) ## kills, freezes and outages against an oracle; SEED= EVENTS= MINUTES=, flags in ARGS="..."
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) \
@@ -47,7 +50,7 @@ lock: $(BIN)/uv ## resolve the dependencies anew into requirements.lock
 		--output-file requirements.lock
 
 clean: ## remove everything that the targets made
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* dist
 	find pipeline tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): $(BIN)/uv requirements.lock pyproject.toml

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from confluent_kafka import Producer
@@ -22,14 +22,13 @@ from inferometer.kafka.topics import make_topics
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
 from inferometer.sdk.settings import ClientSettings
 from inferometer.simulate.fixed_size import full_events, lean_events
+from tests.benchmarks.contestants import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
 
     from inferometer.core.events import InferenceRequest
-
-Shape = Literal["full", "lean"]
 
 PARTITIONS = 4
 COMPRESSION = ClientSettings(bootstrap_servers="localhost:9092").compression
@@ -92,11 +91,19 @@ def make_values(
     shape: Shape, count: int, seed: int, *, end_s: float | None = None, rate: float = EVENT_RATE
 ) -> list[bytes]:
     """Return event records that end now or at an instant, so that the door lets them in."""
+    return list(value_stream(shape, count, seed, end_s=end_s, rate=rate))
+
+
+def value_stream(
+    shape: Shape, count: int, seed: int, *, end_s: float | None = None, rate: float = EVENT_RATE
+) -> Iterator[bytes]:
+    """Yield the same one by one."""
     start_us = int(((time.time() if end_s is None else end_s) - count / rate) * 1e6)
-    return list(_MAKERS[shape](count, seed, start_us=start_us, rate=rate))
+    return _MAKERS[shape](count, seed, start_us=start_us, rate=rate)
 
 
-def _as_record(value: bytes) -> Record:
+def as_record(value: bytes) -> Record:
+    """Return the record by which the SDK sends one event."""
     fields = orjson.loads(value)
     headers = codec.headers(cast("InferenceRequest", _Named(fields)))
     return Record(value, fields["request_id"].encode(), list(headers))
@@ -108,7 +115,7 @@ def serve(commands: Connection, fetched: Sequence[int], feed: Feed) -> None:
     Commands: "open" starts a broker and answers its place, "warm" and "go" send, "close" ends the
     broker, "end" ends the process.
     """
-    records = [_as_record(v) for v in make_values(feed.shape, feed.warm_up + feed.events, seed=1)]
+    records = [as_record(v) for v in make_values(feed.shape, feed.warm_up + feed.events, seed=1)]
     broker: EmbeddedBroker | None = None
     sender: _Sender | None = None
     while (command := commands.recv()) != "end":

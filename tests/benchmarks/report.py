@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.benchmarks.measuring import Span
     from tests.benchmarks.steps import Breakdown
     from tests.benchmarks.store_cost import StoreCost
@@ -120,20 +118,15 @@ class Findings:
         }
         return json.dumps(document, indent=1) + "\n"
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, name: str) -> str:
         """Return the tables and what they rest on."""
-        lines = ["# Pipeline", "", "Written by `make bench`; the runs are in `pipeline.json`.", ""]
+        title = f"# {name.capitalize()}"
+        lines = [title, "", f"Written by `make bench`; the runs are in `{name}.json`.", ""]
         for title, headers, rows in self.tables():
             lines += [f"## {title}", "", *_markdown_rows(headers, rows), ""]
         lines += ["## Conditions", ""]
         lines += [f"- {name}: {value}" for name, value in (self.settings | self.machine).items()]
         return "\n".join(lines) + "\n"
-
-    def store(self, folder: Path) -> None:
-        """Write both files."""
-        folder.mkdir(exist_ok=True)
-        (folder / "pipeline.json").write_text(self.to_json(), encoding="utf-8")
-        (folder / "pipeline.md").write_text(self.to_markdown(), encoding="utf-8")
 
 
 def _step_rows(part: Breakdown) -> list[list[str]]:

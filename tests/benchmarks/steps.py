@@ -20,10 +20,10 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
-from inferometer.core.chunks import Chunk, PartitionSpan, StreamPartition
-from inferometer.core.decoder import DecodedRows
-from inferometer.core.records import RecordColumns
-from inferometer.core.resumption import GroupPosition, StoredProgress
+from inferometer.core.admitted_rows import AdmittedRows
+from inferometer.core.chunks import Chunk, StreamPartition
+from inferometer.core.records import ContentType, RecordColumns
+from inferometer.core.resumption import GroupPosition
 from inferometer.jobs import process_chunk, seen_events
 from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
@@ -31,15 +31,17 @@ from inferometer.names import REQUESTS_TOPIC
 from inferometer.prices import load_book
 from inferometer.runtime.clock import now
 from inferometer.testing.leases import CertainLease
-from tests.benchmarks.feeder import EVENT_RATE, PARTITIONS, Shape, make_values
+from tests.benchmarks.envelopes import in_envelopes
+from tests.benchmarks.feeder import EVENT_RATE, PARTITIONS, make_values
 from tests.benchmarks.measuring import cpu_s
+from tests.benchmarks.null_store import NullStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
     from inferometer.ports import ChunkStore
+    from tests.benchmarks.contestants import Content, Shape
 
 STEPS = (
     "admit",
@@ -74,71 +76,45 @@ class Breakdown:
     rows_a_chunk: dict[str, int]
 
 
-class NullStore:
-    """A `ChunkStore` that takes everything and keeps nothing."""
-
-    def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
-        """Take rows."""
-
-    def progress(self, source: StreamPartition) -> StoredProgress:
-        """Know of nothing stored."""
-        return StoredProgress(None, None)
-
-    def spans_before_resize(
-        self, source: StreamPartition, *, partition_count: int, since: datetime
-    ) -> tuple[PartitionSpan, ...]:
-        """Know of no other partition."""
-        return ()
-
-    def find_events(
-        self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
-    ) -> set[str]:
-        """Know no event."""
-        return set()
-
-    def recent_event_ids(
-        self, *, source: StreamPartition, floor: int, before: int
-    ) -> pa.ChunkedArray:
-        """Remember no event."""
-        return pa.chunked_array([], pa.string())
-
-
 class _TimedInserts(NullStore):
     """Passes inserts on and notes what each took."""
 
     def __init__(self, store: ChunkStore) -> None:
+        super().__init__()
         self._store = store
         self.seconds: dict[str, list[float]] = defaultdict(list)
-        self.rows: dict[str, int] = {}
+        self.rows_a_chunk: dict[str, int] = {}
 
     def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
         """Store rows."""
         start = cpu_s()
         self._store.insert(table=table, rows=rows, token=token)
         self.seconds[table].append(cpu_s() - start)
-        self.rows[table] = rows.num_rows
+        self.rows_a_chunk[table] = rows.num_rows
 
 
-def run(pipe: Connection, shape: Shape, chunks: int, events_a_chunk: int) -> None:
+def run(
+    pipe: Connection, shape: Shape, chunks: int, events_a_chunk: int, content: Content = "json"
+) -> None:
     """Answer a `Breakdown`, or the exception that prevented it."""
     try:
-        pipe.send(_breakdown(shape, chunks, events_a_chunk))
+        pipe.send(_breakdown(shape, chunks, events_a_chunk, content))
     except BaseException as error:
         pipe.send(RuntimeError(repr(error)))
         raise
 
 
-def _breakdown(shape: Shape, chunks: int, events_a_chunk: int) -> Breakdown:
-    records = _records(shape, chunks + 1, events_a_chunk)
-    in_memory = _run_all(NullStore(), records)
+def _breakdown(shape: Shape, chunks: int, events_a_chunk: int, content: Content) -> Breakdown:
+    records = _records(shape, chunks + 1, events_a_chunk, content)
+    in_memory = _run_all(NullStore(), records, events_a_chunk)
     with _timed_steps() as seconds:
-        _run_all(NullStore(), records)
+        _run_all(NullStore(), records, events_a_chunk)
     with tempfile.TemporaryDirectory(prefix="inferometer-bench-") as folder:
         settings = StoreSettings(data_dir=Path(folder))
         with StoreConnection(settings) as connection:
             migrate(connection, report=lambda _line: None)
             inserts = _TimedInserts(ClickHouseChunkStore(connection))
-            _run_all(inserts, records)
+            _run_all(inserts, records, events_a_chunk)
 
     def us(values: list[float]) -> float:
         # The first chunk pays for what is made once.
@@ -152,7 +128,7 @@ def _breakdown(shape: Shape, chunks: int, events_a_chunk: int) -> Breakdown:
         steps_us={name: us(_by_chunk(seconds[name], chunks + 1)) for name in STEPS},
         in_memory_us=us(in_memory),
         inserts_us={table: us(values) for table, values in inserts.seconds.items()},
-        rows_a_chunk=inserts.rows,
+        rows_a_chunk=inserts.rows_a_chunk,
     )
 
 
@@ -161,20 +137,28 @@ def _by_chunk(values: list[float], chunks: int) -> list[float]:
     return [sum(values[at : at + calls]) for at in range(0, calls * chunks, calls)]
 
 
-def _records(shape: Shape, chunks: int, events_a_chunk: int) -> list[RecordColumns]:
+def _records(
+    shape: Shape, chunks: int, events_a_chunk: int, content: Content
+) -> list[RecordColumns]:
     # Of one partition, so that a chunk spans as much event time as in a worker.
     values = make_values(shape, chunks * events_a_chunk, seed=2, rate=EVENT_RATE / PARTITIONS)
-    return [
-        RecordColumns.from_values(
-            values[first : first + events_a_chunk],
-            first_offset=first,
-            append_time_ms=int(now().timestamp() * 1000),
+    kind = ContentType[content.upper()]
+    parts: list[RecordColumns] = []
+    for first in range(0, len(values), events_a_chunk):
+        made = in_envelopes(values[first : first + events_a_chunk], content)
+        in_records = [record.value for record in made]
+        parts.append(
+            RecordColumns.from_values(
+                in_records,
+                first_offset=first,
+                append_time_ms=int(now().timestamp() * 1000),
+                content_types=[kind] * len(in_records),
+            )
         )
-        for first in range(0, len(values), events_a_chunk)
-    ]
+    return parts
 
 
-def _run_all(store: ChunkStore, records: list[RecordColumns]) -> list[float]:
+def _run_all(store: ChunkStore, records: list[RecordColumns], events_a_chunk: int) -> list[float]:
     source = StreamPartition(REQUESTS_TOPIC, 0, "benchmark")
     job = ProcessChunk(store=store, book=load_book(), policy=SinkPolicy(), clock=now)
     job.assigned(source, GroupPosition(0, None, earliest=0), partition_count=1)
@@ -183,8 +167,8 @@ def _run_all(store: ChunkStore, records: list[RecordColumns]) -> list[float]:
         start = cpu_s()
         outcome = job.run(Chunk(source, job.plan(source, part), part), CertainLease())
         seconds.append(cpu_s() - start)
-        if outcome.stored != len(part):
-            raise RuntimeError(f"{outcome.stored} of {len(part)} events were stored: {outcome}")
+        if outcome.stored != events_a_chunk:
+            raise RuntimeError(f"{outcome.stored} of {events_a_chunk} events stored: {outcome}")
     return seconds
 
 
@@ -193,7 +177,7 @@ def _timed_steps() -> Iterator[dict[str, list[float]]]:
     """Time the functions that the job calls by name, and put them back."""
     seconds: dict[str, list[float]] = defaultdict(list)
     homes: dict[str, Any] = {
-        "select": DecodedRows,
+        "select": AdmittedRows,
         "hash_texts": seen_events,
         "repeated_in_chunk": seen_events,
     }

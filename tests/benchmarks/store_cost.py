@@ -30,13 +30,15 @@ from inferometer.names import REQUESTS_TOPIC
 from inferometer.prices import load_book
 from inferometer.runtime.clock import now
 from inferometer.testing.leases import CertainLease
-from tests.benchmarks.feeder import EVENT_RATE, PARTITIONS, Shape, make_values
+from tests.benchmarks.feeder import EVENT_RATE, PARTITIONS, make_values
 from tests.benchmarks.measuring import cpu_s
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     import pyarrow as pa
+
+    from tests.benchmarks.contestants import Shape
 
 PASS_PARTS = 16
 """As many as the tables' own settings merge at least."""

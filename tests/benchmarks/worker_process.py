@@ -18,15 +18,10 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
-from inferometer.jobs.process_chunk import ProcessChunk
-from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.kafka.chunk_buffer import ChunkBuffer
-from inferometer.kafka.settings import KafkaSettings, WorkerSettings
-from inferometer.kafka.worker import SinkWorker
-from inferometer.prices import load_book
-from inferometer.runtime.clock import now
-from inferometer.runtime.worker import publish_prices
+from inferometer.kafka.settings import KafkaSettings
 from tests.benchmarks.measuring import Mark, Span
+from tests.benchmarks.our_worker import CountingProcessor, build_worker
 from tests.benchmarks.without_protocol import PlainCommitter, PlainStore, take_out
 
 if TYPE_CHECKING:
@@ -34,6 +29,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from inferometer.kafka.fetched import FetchedRecords
+    from inferometer.kafka.worker import SinkWorker
     from tests.benchmarks.feeder import BrokerPlace, Feed
 
 CHUNK_MAX_WAIT_S = 6.0
@@ -109,23 +105,18 @@ def _worker(
     is_exact: bool,
 ) -> SinkWorker:
     store = (ClickHouseChunkStore if is_exact else PlainStore)(connection)
-    book = load_book()
-    publish_prices(store, book)
-    return SinkWorker(
-        settings=WorkerSettings(
-            kafka=KafkaSettings(
-                bootstrap_servers=place.bootstrap_servers,
-                run_epoch=place.run_epoch,
-                topic=place.topic,
-                group=place.topic,
-            ),
-            gapless=bool(place.run_epoch),
-            # The feeder can't keep a backlog, in which chunks would be full at once.
-            chunk_max_wait_s=CHUNK_MAX_WAIT_S,
+    return build_worker(
+        kafka=KafkaSettings(
+            bootstrap_servers=place.bootstrap_servers,
+            run_epoch=place.run_epoch,
+            topic=place.topic,
+            group=place.topic,
         ),
-        processor=ProcessChunk(store=store, book=book, policy=SinkPolicy(), clock=now),
-        clock=now,
+        processor=CountingProcessor(store=store),
+        store=store,
         on_acknowledged=acknowledged,
+        # The feeder can't keep a backlog, in which chunks would be full at once.
+        chunk_max_wait_s=CHUNK_MAX_WAIT_S,
         decorate_committer=(lambda committer: committer) if is_exact else PlainCommitter,
     )
 
