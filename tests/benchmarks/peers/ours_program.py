@@ -18,6 +18,7 @@ from inferometer.clickhouse.settings import StoreSettings
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.core.cubes import CUBES, SERVICE
 from inferometer.kafka.settings import KafkaSettings
+from inferometer.runtime.start_up import keep_memory_small, leave_pandas_out, settle_memory
 from tests.benchmarks.null_store import NullStore
 from tests.benchmarks.our_worker import CountingProcessor, build_worker
 from tests.benchmarks.peers.speaking import say
@@ -36,6 +37,8 @@ _COUNTS = ("SELECT count() FROM requests", "SELECT sum(attempts) FROM service_10
 def main(given: dict[str, Any]) -> None:
     """Work until all events are acknowledged."""
     logging.basicConfig(level=logging.ERROR)
+    settle_memory()
+    leave_pandas_out()
     with _store(given["store"], Path(given["folder"])) as (store, connection):
         processor = CountingProcessor(store=store, cubes=_CUBES[given["cubes"]])
         _work(given, store, processor)
@@ -70,7 +73,16 @@ def _work(given: dict[str, Any], store: ChunkStore, processor: CountingProcessor
         store=store,
         on_acknowledged=acknowledged,
     )
-    asyncio.run(worker.run())
+    asyncio.run(_run(worker))
+
+
+async def _run(worker: SinkWorker) -> None:
+    # As `inferometer worker` does: what it spends on its memory counts.
+    trimming = asyncio.create_task(keep_memory_small())
+    try:
+        await worker.run()
+    finally:
+        trimming.cancel()
 
 
 def _ahead(worker: SinkWorker) -> int:
