@@ -87,16 +87,24 @@ def race(
     rounds: int,
     report: Callable[[str], None],
 ) -> None:
-    """Fill the topics and run everybody; one who fails once runs no more."""
+    """Fill the topics and run everybody; one who fails once runs no more.
+
+    Interrupted by its user, it keeps the runs that have ended.
+    """
     able = [entry for entry in starters if not entry.reason]
     report(f"filling {len({entry.kind for entry in able})} topics")
     with pinned(all_but_measured()):
         topics = fill(bootstrap_servers, (entry.kind for entry in able))
-        for number in range(rounds):
+        try:
+            for number in range(rounds):
+                for entry in able:
+                    if not entry.reason:
+                        _run(entry, topics[entry.kind], bootstrap_servers, cache)
+                        report(f"round {number + 1} of {rounds}: {_fared(entry)}")
+        except KeyboardInterrupt:
+            report("interrupted: what has run is kept")
             for entry in able:
-                if not entry.reason:
-                    _run(entry, topics[entry.kind], bootstrap_servers, cache)
-                    report(f"round {number + 1} of {rounds}: {_fared(entry)}")
+                entry.reason = entry.reason or ("" if entry.runs else "interrupted before its turn")
 
 
 def _run(entry: Entry, topic: FilledTopic, bootstrap_servers: str, cache: Path) -> None:

@@ -204,7 +204,7 @@ class WorkerConfig(Area):
         200_000, "events of a chunk at most", minimum=1, maximum=10_000_000
     )
     chunk_max_bytes: int = _setting(
-        48 * MIB, "bytes of a chunk's records at most", minimum=MIB, maximum=2047 * MIB
+        96 * MIB, "bytes of a chunk's records at most", minimum=MIB, maximum=2047 * MIB
     )
     chunk_min_wait_s: float = _setting(
         1.0,
@@ -220,7 +220,7 @@ class WorkerConfig(Area):
         maximum=3600,
     )
     in_flight_max_bytes: int = _setting(
-        320 * MIB,
+        448 * MIB,
         "bytes fetched and not yet stored, with what is computed of them; over it nothing is fetched",
         minimum=MIB,
     )

@@ -132,13 +132,15 @@ class DecodedRows:
     def _reserve(self, tail: bytes) -> None:
         """Append bytes, and room behind them in which escapes of the whole are undone."""
         body = self.buffer[: self.side]
+        end = self.side + len(tail)
         has_escapes = holds_byte(body, _BACKSLASH) or _BACKSLASH in tail
-        room = len(body) + len(tail) if has_escapes else 0
-        grown = np.empty(len(body) + len(tail) + room + WORD, dtype=np.uint8)
-        grown[: len(body)] = body
-        grown[len(body) : len(body) + len(tail)] = np.frombuffer(tail, dtype=np.uint8)
-        self.buffer = grown
-        self.side = len(body) + len(tail)
+        if has_escapes or end + WORD > len(self.buffer) or not self.buffer.flags.writeable:
+            room = end if has_escapes else 0
+            grown = np.empty(end + room + WORD, dtype=np.uint8)
+            grown[: self.side] = body
+            self.buffer = grown
+        self.buffer[self.side : end] = np.frombuffer(tail, dtype=np.uint8)
+        self.side = end
 
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode the rows from their spans; those not plainly right keep status SLOW."""
@@ -324,9 +326,16 @@ class DecodedRows:
 
 
 def decode_spans(
-    buffer: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+    buffer: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    spare_bytes: int = 0,
 ) -> DecodedRows:
-    """Decode the JSON objects at the given spans of a buffer."""
-    rows = DecodedRows(buffer=buffer, side=len(buffer), starts=starts.copy(), ends=starts + lengths)
+    """Decode the JSON objects at the given spans of a buffer.
+
+    The spare bytes at its end are written to; a buffer without enough of them is copied.
+    """
+    side = len(buffer) - spare_bytes
+    rows = DecodedRows(buffer=buffer, side=side, starts=starts.copy(), ends=starts + lengths)
     rows.decode(np.arange(len(starts), dtype=np.int64))
     return rows

@@ -60,7 +60,7 @@ def admit_lines(
     if refusals:
         lengths = lengths.copy()
         lengths[list(refusals)] = 0
-    decoded = decode_spans(records.buffer, lines.starts, lengths)
+    decoded = decode_spans(records.buffer, lines.starts, lengths, records.spare_bytes)
     accepted = _judge(records, lines, decoded, policy, refusals)
     for line, refusal in refusals.items():
         place = (int(lines.records[line]), int(lines.indexes[line]))

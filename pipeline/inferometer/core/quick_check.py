@@ -86,7 +86,7 @@ def checked(value: bytes) -> Any:
     """Return the `CheckedEvent` that a record value certainly is; None where the contract must judge."""
     try:
         event: Any = _decode(value)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     gaps = event.itl
     return event if gaps is None or _is_sketch(gaps) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+
+SPARE_BYTES = 4096
+"""Enough for what a decoder adds to texts without escapes."""
 
 
 class ContentType(enum.IntEnum):
@@ -40,6 +44,8 @@ class RecordColumns:
     append_times_ms: NDArray[np.int64]
     """The broker's (or producer's) record timestamp, milliseconds since 1970."""
     content_types: NDArray[np.uint8]
+    spare_bytes: int = 0
+    """At the end of the buffer, part of no record: room for who decodes, who else had to copy."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -111,6 +117,15 @@ class RecordColumns:
             content_types=np.concatenate([part.content_types for part in parts]),
         )
 
+    def stretch(self, start: int, stop: int) -> Self:
+        """Return records start..stop, at least one, as views on their own stretch of the buffer."""
+        first = int(self.starts[start])
+        end = int(self.starts[stop - 1] + self.lengths[stop - 1])
+        piece = self.slice(start, stop)
+        return replace(
+            piece, buffer=piece.buffer[first:end], starts=piece.starts - first, spare_bytes=0
+        )
+
     def slice(self, start: int, stop: int) -> Self:
         """Return records start..stop as views on the same buffer."""
         return type(self)(
@@ -120,4 +135,5 @@ class RecordColumns:
             offsets=self.offsets[start:stop],
             append_times_ms=self.append_times_ms[start:stop],
             content_types=self.content_types[start:stop],
+            spare_bytes=self.spare_bytes,
         )

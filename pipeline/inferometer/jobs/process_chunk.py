@@ -188,10 +188,25 @@ class ProcessChunk:
     def _poison(self, chunk: Chunk) -> dict[tuple[int, int], Refusal]:
         """Return which events cannot be computed, each alone, and why, by record and index."""
         found: dict[tuple[int, int], Refusal] = {}
-        for row in range(len(chunk.records)):
-            alone = replace(chunk, records=chunk.records.slice(row, row + 1))
-            found |= {(row, index): refusal for index, refusal in self._poison_within(alone)}
+        spans = [(0, len(chunk.records))]
+        while spans:
+            start, stop = spans.pop()
+            part = replace(chunk, records=chunk.records.stretch(start, stop))
+            if stop - start == 1:
+                refused = self._poison_within(part)
+                found |= {(start, index): refusal for index, refusal in refused}
+            elif self._fails(part):
+                half = (start + stop) // 2
+                spans += [(start, half), (half, stop)]
         return found
+
+    def _fails(self, part: Chunk) -> bool:
+        try:
+            admission = admit(part.records, self._policy.door(part.intent.decided_at_us))
+            self._tables(admission.select(np.flatnonzero(admission.accepted)), part)
+        except Exception:  # noqa: BLE001 - which of its records, and why, is found next
+            return True
+        return False
 
     def _poison_within(self, alone: Chunk) -> list[tuple[int, Refusal]]:
         """Return the events of one record that fail, or the record where that cannot be told."""

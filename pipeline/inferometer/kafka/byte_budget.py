@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 
-COMPUTING_COPIES = 2
+COMPUTING_COPIES = 1
 COMPUTING_BYTES_AN_EVENT = 1500
 """What computing holds beside the records: measured on events of 240 to 850 bytes."""
-KEPT_COPIES = 4
+KEPT_COPIES = 3
 """The same, in chunks, before one is known; for full chunks of events of 800 bytes."""
 STORING_BYTES_AN_EVENT = 600
 """What is held while a computed chunk is inserted: its tables, and the one on its way."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inferometer.core.records import RecordColumns
+from inferometer.core.records import SPARE_BYTES, RecordColumns
 from inferometer.errors import BrokerError
 from inferometer.kafka.chunk_policy import Waiting
 
@@ -159,17 +159,8 @@ class ChunkBuffer:
 
 def _piece(part: _Part, start: int, stop: int) -> _Part:
     """Return records start..stop with only their own stretch of the buffer."""
-    piece = part.records.slice(start, stop)
-    first = int(piece.starts[0])
-    end = int(piece.starts[-1] + piece.lengths[-1])
-    own = RecordColumns(
-        buffer=_without_the_rest(piece.buffer[first:end]),
-        starts=piece.starts - first,
-        lengths=piece.lengths,
-        offsets=piece.offsets,
-        append_times_ms=piece.append_times_ms,
-        content_types=piece.content_types,
-    )
+    own = part.records.stretch(start, stop)
+    own = replace(own, buffer=_without_the_rest(own.buffer))
     return _Part(own, part.event_counts[start:stop], part.came_s)
 
 
@@ -193,11 +184,13 @@ def _joined(pieces: list[RecordColumns]) -> RecordColumns:
         name: np.concatenate([getattr(piece, name) for piece in pieces])
         for name in ("lengths", "offsets", "append_times_ms", "content_types")
     }
-    buffer = np.empty(at, dtype=np.uint8)
+    buffer = np.empty(at + SPARE_BYTES, dtype=np.uint8)
     pieces.reverse()
     filled = 0
     while pieces:
         piece = pieces.pop()
         buffer[filled : filled + len(piece.buffer)] = piece.buffer
         filled += len(piece.buffer)
-    return RecordColumns(buffer=buffer, starts=np.concatenate(starts), **columns)
+    return RecordColumns(
+        buffer=buffer, starts=np.concatenate(starts), spare_bytes=SPARE_BYTES, **columns
+    )

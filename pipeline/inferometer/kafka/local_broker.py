@@ -34,6 +34,7 @@ MIN_JAVA = 17
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 30.0
 FORMAT_TIMEOUT_S = 60.0
+PORT_FREE_S = 3.0
 FREE_PORTS = range(20_000, 32_000)
 """Below the ports that systems give to outgoing connections: a client that tries a broker which is
 away could otherwise be given the broker's own port, and then talks to itself."""
@@ -283,6 +284,10 @@ def find_java() -> str:
 
 
 def _require_free(port: int) -> None:
+    # A process that was killed lets go of its sockets a little after it is gone from the list.
+    deadline = time.monotonic() + PORT_FREE_S
+    while not _is_free(port) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
     if not _is_free(port):
         raise BrokerError(
             f"port {port} of {HOST} is taken; stop what listens there, or choose another --port "

@@ -54,7 +54,7 @@ class WorkerSettings:
 
     kafka: KafkaSettings
     chunk_max_events: int = 200_000
-    chunk_max_bytes: int = 48 * MEBIBYTE
+    chunk_max_bytes: int = 96 * MEBIBYTE
     chunk_min_wait_s: float = 1.0
     """Between two chunks of a partition that keeps up; `chunk_max_wait_s` where that is less."""
     chunk_max_wait_s: float = 2.0
@@ -63,7 +63,7 @@ class WorkerSettings:
     """The same in a partition that has fallen behind, so that its chunks are full."""
     chunk_threads: int = 2
     """Chunks of different partitions that are at work at the same time; half of them compute."""
-    max_bytes_in_flight: int = 320 * MEBIBYTE
+    max_bytes_in_flight: int = 448 * MEBIBYTE
     """Values over all partitions, and what is computed of them; over it nothing is fetched."""
     fetch_max_wait_ms: int = 50
     fetch_max_bytes: int = 32 * MEBIBYTE

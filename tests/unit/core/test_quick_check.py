@@ -58,6 +58,13 @@ def test_any_bytes_are_judged(value: bytes) -> None:
         codec.decode(value)
 
 
+@pytest.mark.parametrize("broken", [b"\xff", b"\xed\xa0\x80", b"\xc3"])
+def test_text_that_is_no_utf8_is_left_to_the_contract(broken: bytes) -> None:
+    value = orjson.dumps({**REQUIRED, "model": "?"}).replace(b"?", broken)
+    assert checked(value) is None
+    assert checked(b'{"' + broken + b'":1}') is None
+
+
 def test_it_is_sure_of_what_producers_send() -> None:
     fleet = Fleet(seed=1, start_us=1_790_000_000_000_000, rate=100).take(500)
     for value in (*full_events(500, 1), *lean_events(500, 1), *map(orjson.dumps, fleet)):
