@@ -113,7 +113,7 @@ def migrate(
         for migration in missing:
             _apply(client, migration, replicated=settings.replicated)
             report(f"applied {migration.version:04d}_{migration.name}")
-        spare_cpu(client, replicated=settings.replicated)
+        spare_cpu(client)
         for table, days in set_retention(client, settings.retention).items():
             report(f"{table} now keeps {days} days")
     return missing

@@ -23,26 +23,19 @@ _EVERY_TABLE = (
     # indexes make as well.
     {"auto_statistics_types": "''"},
 )
+# Not `skip_empty_columns_on_insert`, which would save a fifth of the log's insert: a key column that
+# no row uses is left out as well, and deletions then fail on such parts (code 10, ClickHouse 26.9).
 _LOG = (
     # Wide parts merge column by column (3.0 us of CPU a row), others row by row (6.9 us); the parts
     # of inserts stay in one file, because a file for each column costs as much as the insert.
     {"min_level_for_wide_part": "1", "min_bytes_for_wide_part": "10485760"},
-)
-_ONE_SERVER = (
-    # Columns that no row of an insert uses are not written, and not merged either: of 113 columns
-    # of the log 56; inserts took 2.7 instead of 3.2 us a row, merges 3.0 instead of 4.5. Not where
-    # parts travel between servers: one of an older version could not read them.
-    {
-        "skip_empty_columns_on_insert": "1",
-        "serialization_info_version": "'with_missing_columns'",
-    },
 )
 """Settings that belong together: all of a group, or none where the engine lacks its first one."""
 
 _STATED = re.compile(r"\b(\w+) = ('[^']*'|\d+)")
 
 
-def spare_cpu(client: Client, *, replicated: bool) -> None:
+def spare_cpu(client: Client) -> None:
     """Change what differs of these settings, table by table; safe to run again."""
     known = {
         str(name)
@@ -57,7 +50,7 @@ def spare_cpu(client: Client, *, replicated: bool) -> None:
         stated = dict(_STATED.findall(str(engine)))
         changes = {
             name: value
-            for name, value in _wanted(str(table), known, replicated=replicated).items()
+            for name, value in _wanted(str(table), known).items()
             if stated.get(name) != value
         }
         if changes:
@@ -65,12 +58,8 @@ def spare_cpu(client: Client, *, replicated: bool) -> None:
             client.command(f"ALTER TABLE {table} MODIFY SETTING {settings}")
 
 
-def _wanted(table: str, known: Collection[str], *, replicated: bool) -> Mapping[str, str]:
-    groups = [
-        *_EVERY_TABLE,
-        *(_LOG if table == REQUESTS_TABLE else ()),
-        *(() if replicated else _ONE_SERVER),
-    ]
+def _wanted(table: str, known: Collection[str]) -> Mapping[str, str]:
+    groups = [*_EVERY_TABLE, *(_LOG if table == REQUESTS_TABLE else ())]
     return {
         name: value
         for group in groups
