@@ -69,7 +69,14 @@ class LoadLatency:
 def measure(bootstrap_servers: str, folder: Path, plan: LatencyPlan) -> list[LoadLatency]:
     """Return what each load found, the heavy one first."""
     with new_scene(bootstrap_servers, folder, partitions=plan.partitions) as scene:
-        capacity = measure_capacity(scene, plan.backlog, content=plan.content)
+        # Several chunks a partition: of a backlog that is one chunk, the second half comes at once.
+        chunk_events = max(100, plan.backlog // (4 * plan.partitions))
+        capacity = measure_capacity(
+            scene,
+            plan.backlog,
+            content=plan.content,
+            settings={"WORKER_CHUNK_MAX_EVENTS": str(chunk_events)},
+        )
         scene.new_topic()
         worker = scene.start_worker()
         settle(scene, [worker], content=plan.content)
