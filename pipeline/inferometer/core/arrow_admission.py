@@ -42,10 +42,6 @@ _TOO_MUCH_REFUSED = Refusal(
 )
 
 
-class _TooMuchError(Exception):
-    """The refused events of a record are too large to be kept one by one."""
-
-
 class _StreamJudge:
     """Judges the streams of one chunk."""
 

@@ -16,8 +16,6 @@ MAX_RECORD_EVENTS = 65_536
 """Events of one record; more make the record a dead letter."""
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """Bytes of one Arrow record once unpacked; a record that would need more is never unpacked."""
-MAX_EVENT_BYTES = 1024 * 1024
-"""Bytes of one event in JSON: what a broker takes as a record, so that it can be sent again."""
 
 FOUND_COLUMNS = STREAM_END + 1
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 M_TRIM_THRESHOLD = -1
-M_TOP_PAD = -2
 M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
 """Numbers of malloc.h (glibc)."""
