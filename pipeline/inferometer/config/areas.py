@@ -220,7 +220,7 @@ class WorkerConfig(Area):
         maximum=3600,
     )
     in_flight_max_bytes: int = _setting(
-        448 * MIB,
+        320 * MIB,
         "bytes fetched and not yet stored, with what is computed of them; over it nothing is fetched",
         minimum=MIB,
     )

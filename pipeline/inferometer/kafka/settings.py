@@ -63,7 +63,7 @@ class WorkerSettings:
     """The same in a partition that has fallen behind, so that its chunks are full."""
     chunk_threads: int = 2
     """Chunks of different partitions that are at work at the same time; half of them compute."""
-    max_bytes_in_flight: int = 448 * MEBIBYTE
+    max_bytes_in_flight: int = 320 * MEBIBYTE
     """Values over all partitions, and what is computed of them; over it nothing is fetched."""
     fetch_max_wait_ms: int = 50
     fetch_max_bytes: int = 32 * MEBIBYTE

@@ -42,7 +42,7 @@ KEPT_BYTES = 128 << 20
 LARGE_BYTES = 32 << 20
 """What is as large as this goes back to the system as soon as it is free."""
 
-TRIM_EVERY_S = 2.0
+TRIM_EVERY_S = 0.5
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
