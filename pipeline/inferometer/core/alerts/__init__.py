@@ -1,0 +1,1 @@
+"""Alerts: rules over time, incidents, what mutes them, and what is told to whom."""

@@ -1,0 +1,1 @@
+"""Objectives: what is counted, over which windows, and how fast a budget burns."""

@@ -1,0 +1,200 @@
+"""Everything that one evaluator knows of one target partition: reducer, lanes and incidents.
+
+Invariants: a tick is taken once, in order; what comes of it depends on the counts up to it, on what
+mutes, and on the state before; a snapshot holds all of it, so whoever restores it says the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+import numpy as np
+
+from inferometer.core.alerts.alert_state import AlertState
+from inferometer.core.slo.counting import CountTable
+from inferometer.core.slo.event_view import CELL_S
+from inferometer.core.slo.measure_lanes import WATERMARK_AGE, MetricLane
+from inferometer.core.slo.reducer import TICK_S, CountReducer, Verdict
+from inferometer.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from inferometer.core.alerts.engine import Alerts, Outcome
+    from inferometer.core.alerts.mute_book import MuteBook
+    from inferometer.core.alerts.routing import Intervals
+    from inferometer.core.alerts.subjects import Observation, Subject
+    from inferometer.core.slo.count_records import CountsRecord
+    from inferometer.core.slo.slo_lane import ExcludedBy
+
+SNAPSHOT_FORMAT = 1
+
+
+class Lane(Protocol):
+    """The evaluation of one objective, budget or rule."""
+
+    name: str
+    """Of the tables that it takes in."""
+    digest: str
+    """Of what these count."""
+
+    def add(self, table: CountTable, excluded_by: ExcludedBy | None = None) -> None:
+        """Take in released counts."""
+
+    def observe(self, tick_s: int, watched: Iterable[Subject]) -> Iterator[Observation]:
+        """Evaluate a tick; yield what is true of any group, and what is so of the watched ones."""
+
+    def standing(self) -> Iterator[Observation]:
+        """Yield how every group stands at the last tick."""
+
+    def to_snapshot(self) -> bytes:
+        """Return everything that `restore` needs."""
+
+    def restore(self, data: bytes) -> bool:
+        """Go on from `to_snapshot`; False where that is of another definition."""
+
+
+class _Snapshot(msgspec.Struct, array_like=True):
+    format: int
+    stream_id: str
+    next_offset: int
+    reducer: bytes
+    lanes: dict[str, bytes]
+    alerts: bytes
+    clock_alerts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in the counts topic a snapshot was taken."""
+
+    stream_id: str
+    next_offset: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Board:
+    """One partition of the counts topic."""
+
+    reducer: CountReducer
+    lanes: Mapping[str, Lane]
+    alerts: Alerts
+    clock_alerts: Alerts
+    """Of rules about the pipeline itself, by the clock: event time stands still when it breaks."""
+    foreign: int = 0
+    """Tables of definitions that are not, or no longer, evaluated here."""
+    left_aside: list[str] = field(default_factory=list)
+    """Names of which the snapshot had another definition."""
+
+    def take(self, record: CountsRecord) -> Verdict:
+        """Take a record in."""
+        verdict = self.reducer.take(record)
+        if verdict is Verdict.COUNTED:
+            at_s = record.append_us // 1_000_000
+            counts = {"records": record.last_offset - record.first_offset + 1,
+                      "dead_letters": record.dead}  # fmt: skip
+            for lane in self._metric_lanes():
+                if lane.system_counts:
+                    lane.add(_system_table(lane, at_s, counts))
+        return verdict
+
+    def _metric_lanes(self) -> Iterator[MetricLane]:
+        return (lane for lane in self.lanes.values() if isinstance(lane, MetricLane))
+
+    def take_ticks(self, *, now_s: int, mutes: MuteBook, intervals: Intervals) -> Iterator[Outcome]:
+        """Evaluate every tick that is due, in order; yield what comes of each."""
+        excludes = any(window.effect.excludes for window in mutes.windows())
+        excluded_by = mutes.excluded_by if excludes else None
+        for tick_s in self.reducer.due():
+            self._add(self.reducer.release(tick_s), excluded_by)
+            watched = self.alerts.watched()
+            observations = [
+                observation
+                for lane in self.lanes.values()
+                if not _is_by_clock(lane)
+                for observation in lane.observe(tick_s, watched)
+            ]
+            yield self.alerts.step(
+                tick_s, observations, now_s=now_s, mutes=mutes, intervals=intervals
+            )
+
+    def watch(self, *, now_s: int, mutes: MuteBook, intervals: Intervals) -> Outcome | None:
+        """Judge the rules about the pipeline itself, at most once in ten seconds of the clock."""
+        tick_s = now_s // TICK_S * TICK_S
+        lanes = [lane for lane in self._metric_lanes() if _is_by_clock(lane)]
+        if not lanes or not self.reducer.watermark_us:
+            return None
+        if tick_s <= (self.clock_alerts.state.last_tick_s or 0):
+            return None
+        age_s = now_s - self.reducer.watermark_us / 1_000_000
+        watched = self.clock_alerts.watched()
+        observations: list[Observation] = []
+        for lane in lanes:
+            lane.sample(WATERMARK_AGE, tick_s, age_s)
+            observations += lane.observe(tick_s, watched)
+        return self.clock_alerts.step(
+            tick_s, observations, now_s=now_s, mutes=mutes, intervals=intervals
+        )
+
+    def _add(self, tables: Sequence[CountTable], excluded_by: ExcludedBy | None) -> None:
+        for table in tables:
+            lane = self.lanes.get(table.name)
+            if lane is None or lane.digest != table.digest:
+                self.foreign += 1
+            else:
+                lane.add(table, excluded_by)
+
+    def to_snapshot(self, position: Position) -> bytes:
+        """Return everything that `restored` needs, as of a place in the counts topic."""
+        return msgspec.msgpack.encode(
+            _Snapshot(
+                SNAPSHOT_FORMAT,
+                position.stream_id,
+                position.next_offset,
+                self.reducer.to_snapshot(),
+                {name: lane.to_snapshot() for name, lane in self.lanes.items()},
+                self.alerts.state.to_snapshot(),
+                self.clock_alerts.state.to_snapshot(),
+            )
+        )
+
+
+def _is_by_clock(lane: Lane) -> bool:
+    return isinstance(lane, MetricLane) and WATERMARK_AGE in lane.gauges
+
+
+def _system_table(lane: MetricLane, at_s: int, counts: Mapping[str, int]) -> CountTable:
+    columns = {name: np.array([counts.get(name, 0)], dtype=np.int64) for name in lane.system_counts}
+    cells_s = np.array([at_s // CELL_S * CELL_S], dtype=np.int64)
+    return CountTable(lane.name, lane.digest, ((),), np.zeros(1, np.int32), cells_s, columns)
+
+
+def restored(
+    data: bytes,
+    *,
+    topics: tuple[str, ...],
+    lanes: Mapping[str, Lane],
+    new_alerts: Callable[[AlertState | None], Alerts],
+) -> tuple[Board, Position]:
+    """Return the board of a snapshot, and where it stood. Raises StateError."""
+    try:
+        found = msgspec.msgpack.decode(data, type=_Snapshot)
+    except msgspec.DecodeError as error:
+        raise StateError(f"the state of the alerts cannot be read: {error}") from error
+    if found.format != SNAPSHOT_FORMAT:
+        raise StateError(
+            f"the state of the alerts has format {found.format}, this version reads "
+            f"{SNAPSHOT_FORMAT}; start the version that wrote it, or delete the state topic"
+        )
+    board = Board(
+        reducer=CountReducer.from_snapshot(found.reducer, topics=topics),
+        lanes=lanes,
+        alerts=new_alerts(AlertState.from_snapshot(found.alerts)),
+        clock_alerts=new_alerts(AlertState.from_snapshot(found.clock_alerts)),
+    )
+    for name, lane in lanes.items():
+        if name in found.lanes and not lane.restore(found.lanes[name]):
+            board.left_aside.append(name)
+    return board, Position(found.stream_id, found.next_offset)
