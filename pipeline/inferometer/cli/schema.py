@@ -63,11 +63,16 @@ def generated() -> dict[str, dict[str, Any]]:
     from inferometer.config import config_schema
     from inferometer.core.arrow_contract import ARROW_CONTRACT, arrow_contract
     from inferometer.core.contracts import EVENT_SCHEMAS
+    from inferometer.slo_files.schema import SCHEMA_FILE, slo_file_schema
+    from inferometer.webhooks import body_schema, receivers_file
 
     events = {f"events/{name}.schema.json": make() for name, make in EVENT_SCHEMAS.items()}
     return events | {
         f"events/{ARROW_CONTRACT}.schema.json": arrow_contract(),
         "config.schema.json": config_schema(),
+        SCHEMA_FILE: slo_file_schema(),
+        receivers_file.SCHEMA_FILE: receivers_file.receivers_schema(),
+        body_schema.SCHEMA_FILE: body_schema.standard_schema(),
     }
 
 
@@ -105,8 +110,8 @@ def _published() -> dict[str, Traversable]:
     """Return the file of each published contract by its name."""
     from inferometer.schemas import schema_path
 
-    events = schema_path("events")
-    files = [*schema_path("").iterdir(), *events.iterdir()]
+    folders = [schema_path(""), schema_path("config"), schema_path("events")]
+    files = [file for folder in folders for file in folder.iterdir()]
     found = {
         file.name.removesuffix(suffix): file
         for file in files
