@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-check faults format lock clean
+.PHONY: help demo test lint bench bench-check faults incidents format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,6 +39,9 @@ bench-check: $(INSTALLED) ## fails if slower than BASE=<commit> (last tag, else 
 faults: $(INSTALLED) ## kills, freezes and outages against an oracle; SEED= EVENTS= MINUTES=, flags in ARGS="..."
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+incidents: $(INSTALLED) ## 40 labelled incidents: precision, recall, detection, every goal of alerts; flags in ARGS="..."
+	@$(BIN)/python -m tests.incidents $(ARGS)
 
 format: $(INSTALLED) ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .
