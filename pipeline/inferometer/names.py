@@ -4,6 +4,7 @@ from __future__ import annotations
 
 REQUESTS_TOPIC = "inference.requests"
 SIGNALS_TOPIC = "inference.signals"
+SILENCES_TOPIC = "inference.silences"
 
 REQUEST_EVENT_TYPE = "inference.request.v1"
 SIGNAL_EVENT_TYPE = "inference.signal.v1"
@@ -22,3 +23,17 @@ WATERMARKS_TABLE = "watermarks"
 REPAIRS_TABLE = "audit_repairs"
 REDRIVES_TABLE = "redrives"
 PRICE_BOOK_TABLE = "price_book"
+
+VALID_REQUESTS_METRIC = "inferometer_slo_valid_requests_total"
+"""Prometheus counter of what an objective counts, labelled slo, workspace and its groups."""
+BAD_REQUESTS_METRIC = "inferometer_slo_bad_requests_total"
+"""Prometheus counter of what an objective holds for bad, labelled alike."""
+ALERTS_TABLE = "alerts_rows"
+NOTIFICATIONS_TABLE = "notifications_rows"
+
+SLO_COUNTS_TOPIC = "inference.slo_counts"
+ALERT_NOTICES_TOPIC = "inference.alert_notices"
+ALERT_TRANSITIONS_TOPIC = "inference.alert_transitions"
+ALERT_STATE_TOPIC = "inference.alert_state"
+NOTIFICATION_LEDGER_TOPIC = "inference.notification_ledger"
+NOTIFICATION_ATTEMPTS_TOPIC = "inference.notification_attempts"

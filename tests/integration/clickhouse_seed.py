@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from inferometer.clickhouse.alert_history import ClickHouseAlertHistory
 from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
@@ -18,6 +19,7 @@ from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.core.bins import bin_of_us
 from inferometer.core.cubes import CLASS_MEASURES, CUBES, SKETCHES, Cube, Resolution, rows_table
 from inferometer.core.events import status_class
+from tests.integration.alert_seed import ATTEMPTS, HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,9 @@ def seeded_store(folder: Path) -> Iterator[Seed]:
         for table in ("service_10s_rows", "service_1m_rows", "usage_1m_rows"):
             connection.client().command(f"SYSTEM STOP MERGES {table}")
         _fill(ClickHouseChunkStore(connection), events, now)
+        history = ClickHouseAlertHistory(connection)
+        history.keep_transitions(HISTORY, token="transitions")
+        history.keep_attempts(ATTEMPTS, token="attempts")
         yield Seed(connection, events)
 
 

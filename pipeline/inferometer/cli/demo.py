@@ -73,7 +73,9 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     print(f"starting broker, store and worker (data in {data_dir})", file=context.stderr)
     with (
         _interrupts() as stopping,
-        EmbeddedPipeline(data_dir=data_dir, settings=settings, rhythm=DEMO) as pipeline,
+        EmbeddedPipeline(
+            data_dir=data_dir, settings=settings, rhythm=DEMO, with_alerts=True
+        ) as pipeline,
     ):
         demo = Demo(pipeline=pipeline, rate=arguments.rate, seed=arguments.seed)
         demo.start()
@@ -81,9 +83,19 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         _show(demo, context, lambda: stopping.is_set() or time.monotonic() >= deadline)
         print("the fleet has stopped; storing what is on its way", file=context.stderr)
         totals = demo.finish(lambda _accounted: None)
+        objectives = pipeline.alert_status()
     complete = totals.stored + totals.dead_lettered + totals.duplicates == demo.produced
     _print_summary(demo.produced, totals, data_dir, arguments, context)
+    if not arguments.json:
+        _print_objectives(objectives, context)
     return OK if complete else PROBLEMS
+
+
+def _print_objectives(objectives: list[dict[str, Any]], context: Context) -> None:
+    from inferometer.runtime.alert_status import status_table
+
+    if objectives:
+        print(f"\n{status_table(objectives)}", file=context.stdout)
 
 
 @contextlib.contextmanager

@@ -37,8 +37,12 @@ COMMANDS: Mapping[str, str] = {
     "simulate": "inferometer.cli.simulate",
     "migrate": "inferometer.cli.migrate",
     "topics": "inferometer.cli.topics",
+    "alerts": "inferometer.cli.alerts",
     "audit": "inferometer.cli.audit",
     "dead-letters": "inferometer.cli.dead_letters",
+    "explain": "inferometer.cli.explain",
+    "silence": "inferometer.cli.silence",
+    "slo": "inferometer.cli.slo",
     "prices": "inferometer.cli.prices",
     "size": "inferometer.cli.size",
     "schema": "inferometer.cli.schema",
@@ -70,6 +74,7 @@ SERVER_MODULES = frozenset(
         "prometheus_client",
         "pyarrow",
         "rich",
+        "yaml",
     }
 )
 """What only the extra `server` installs."""

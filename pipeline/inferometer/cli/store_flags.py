@@ -30,13 +30,14 @@ def chosen_store(arguments: argparse.Namespace, context: Context) -> StoreSettin
     """Return the store to open. Raises ConfigError, or UsageError where none is chosen."""
     from inferometer.runtime.mapping import store_settings
 
-    area = context.settings(_flags(arguments)).store
+    area = context.settings(store_overrides(arguments)).store
     if area.data_dir is None and not area.url:
         raise UsageError("which store? give --data DIR or --store URL")
     return store_settings(area)
 
 
-def _flags(arguments: argparse.Namespace) -> dict[str, object]:
+def store_overrides(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the flags stand for."""
     if arguments.data is not None:
         # The flag wins over a server of file or environment, which would exclude the folder.
         return {"store.data_dir": arguments.data, "store.url": ""}

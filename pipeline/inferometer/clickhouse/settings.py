@@ -26,6 +26,7 @@ class Retention:
     dead_letters_days: int = 14
     ledger_days: int = 90
     watermarks_days: int = 90
+    alerts_days: int = 1095
 
     def problems(self) -> list[str]:
         """Return every value out of bounds, one line each."""
@@ -50,6 +51,8 @@ class Retention:
             # An audit asks what a row of the log was folded by, up to a month before it.
             "dimension_values": max(self.ledger_days, self.requests_days + _MONTH_DAYS),
             "watermarks": self.watermarks_days,
+            "alerts_rows": self.alerts_days,
+            "notifications_rows": self.alerts_days,
         }
 
 

@@ -175,6 +175,9 @@ class StoreConfig(Area):
     watermarks_retention_days: int = _setting(
         90, "how long a watermark is kept", minimum=1, maximum=MAX_DAYS
     )
+    alerts_retention_days: int = _setting(
+        1095, "how long the history of alerts is kept", minimum=1, maximum=MAX_DAYS
+    )
 
     def problems(self) -> list[str]:
         """Return what cannot work, each as `key: what, and what to do`."""
@@ -307,6 +310,40 @@ class PriceConfig(Area):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlertsConfig(Area):
+    """What `inferometer alerts` evaluates, whom it tells, and its HTTP interface."""
+
+    SECTION: ClassVar[str] = "alerts"
+
+    slo_path: Path | None = _setting(None, "file or folder of objectives, budgets and rules")
+    receivers_file: Path | None = _setting(None, "file of receivers and routes")
+    group: str = _setting(
+        "inferometer-alerts", "consumer groups of alerting begin with it; its processes share work"
+    )
+    topic_prefix: str = _setting("inference.", "what the names of its topics begin with")
+    counts_partitions: int = _setting(
+        4, "partitions of the counts, and so evaluators at work at most", minimum=1, maximum=1000
+    )
+    lateness_s: float = _setting(
+        30.0, "how late an event may come and still be seen by its tick", minimum=0, maximum=3600
+    )
+    snapshot_every_s: float = _setting(
+        60.0, "how often evaluation keeps its state", minimum=1, maximum=3600
+    )
+    http_host: str = _setting("127.0.0.1", "address of the HTTP interface; others need a token")
+    http_port: int = _setting(
+        9093, "port of the HTTP interface, which amtool speaks to; 0: none",
+        minimum=0, maximum=MAX_PORT - 1,
+    )  # fmt: skip
+    http_token: Secret = _setting(Secret(""), "bearer token that silencing needs")
+
+    def problems(self) -> list[str]:
+        """Return what cannot work, each as `key: what, and what to do`."""
+        found = super().problems()
+        return found if self.group else [*found, "group: must not be empty"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogConfig(Area):
     """What is logged, always to stderr."""
 
@@ -327,6 +364,7 @@ class Settings:
     worker: WorkerConfig = field(default_factory=WorkerConfig)
     cardinality: CardinalityConfig = field(default_factory=CardinalityConfig)
     prices: PriceConfig = field(default_factory=PriceConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -336,6 +374,7 @@ AREAS: tuple[type[Area], ...] = (
     WorkerConfig,
     CardinalityConfig,
     PriceConfig,
+    AlertsConfig,
     LogConfig,
 )
 

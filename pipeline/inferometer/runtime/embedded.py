@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
@@ -25,6 +25,11 @@ from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 from inferometer.kafka.worker import SinkWorker
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
 from inferometer.runtime.clock import now
+from inferometer.runtime.embedded_alerts import (
+    EmbeddedAlerts,
+    alert_settings,
+    embedded_topics,
+)
 from inferometer.runtime.mapping import price_book, sink_policy, store_settings
 from inferometer.runtime.sending import PacedSender
 from inferometer.runtime.worker import publish_prices
@@ -62,7 +67,12 @@ DEMO = Rhythm(chunk_max_wait_s=1.0, idle_interval_s=1.0, is_replay=False)
 class EmbeddedPipeline:
     """Enter it to start everything; leaving it stops in order and loses nothing."""
 
-    def __init__(self, *, data_dir: Path, settings: Settings, rhythm: Rhythm) -> None:
+    def __init__(
+        self, *, data_dir: Path, settings: Settings, rhythm: Rhythm, with_alerts: bool = False
+    ) -> None:
+        self._settings = alert_settings(settings)
+        self._with_alerts = with_alerts
+        self._alerts: EmbeddedAlerts | None = None
         self._store_settings = store_settings(settings.store, data_dir=data_dir)
         self._policy = sink_policy(settings)
         if rhythm.is_replay:
@@ -85,8 +95,12 @@ class EmbeddedPipeline:
             migrate(self._connection, report=logger.debug)
             self.reports = StoreReports(self._connection)
             self._owner = FolderOwner(self._connection).start()
-            self._broker.start({REQUESTS_TOPIC: PARTITIONS, SIGNALS_TOPIC: 1})
+            topics = embedded_topics(self._settings) if self._with_alerts else {}
+            self._broker.start({REQUESTS_TOPIC: PARTITIONS, SIGNALS_TOPIC: 1, **topics})
             self._start_worker()
+            if self._with_alerts:
+                alerts = EmbeddedAlerts(self._settings, self._broker, {}, self._connection)
+                self._alerts = alerts.__enter__()
         except BaseException:
             self.__exit__()
             raise
@@ -94,6 +108,8 @@ class EmbeddedPipeline:
 
     def __exit__(self, *_: object) -> None:
         self._pace.close()
+        if self._alerts is not None:
+            self._alerts.__exit__()
         if self._worker is not None and self._thread is not None:
             self._worker.request_stop()
             self._thread.join()
@@ -151,6 +167,10 @@ class EmbeddedPipeline:
     def accounted(self) -> int:
         """Events that are stored, dead letters or duplicates by now."""
         return self._worker.counters.events if self._worker is not None else 0
+
+    def alert_status(self) -> list[dict[str, Any]]:
+        """Return how every group of every objective stands. Raises what ended alerting."""
+        return [] if self._alerts is None else self._alerts.status()
 
     def now(self) -> datetime:
         """Return the clock of this pipeline."""

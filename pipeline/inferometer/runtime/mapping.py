@@ -37,6 +37,7 @@ def store_settings(area: StoreConfig, *, data_dir: Path | None = None) -> StoreS
             dead_letters_days=area.dead_letters_retention_days,
             ledger_days=area.ledger_retention_days,
             watermarks_days=area.watermarks_retention_days,
+            alerts_days=area.alerts_retention_days,
         ),
     )
     if data_dir is None:

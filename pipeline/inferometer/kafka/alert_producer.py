@@ -1,0 +1,107 @@
+"""Sends records and waits until the broker has them; for threads, shared by all that alerting says."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from inferometer.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inferometer.kafka.settings import KafkaSettings
+
+DELIVERY_TIMEOUT_S = 30.0
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+ANY_PARTITION = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record; without a partition, equal keys share one."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    partition: int = ANY_PARTITION
+
+
+class AlertProducer:
+    """An idempotent producer, made at the first send; `send` blocks and may be called by threads."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._producer: Any = None
+        self._lock = threading.Lock()
+
+    def send(self, records: Sequence[Outgoing]) -> None:
+        """Return once every record is durable; each partition's in order.
+
+        Raises StoreError, always retryable; then any of them may have arrived.
+        """
+        from confluent_kafka import KafkaException
+
+        producer = self._open()
+        waiting = threading.Semaphore(0)
+        failures: list[str] = []
+
+        def heard(error: Any, _message: Any) -> None:
+            if error is not None:
+                failures.append(error.str())
+            waiting.release()
+
+        try:
+            for record in records:
+                producer.produce(
+                    record.topic,
+                    record.value,
+                    key=record.key,
+                    partition=record.partition,
+                    on_delivery=heard,
+                )
+        except (KafkaException, BufferError) as error:
+            raise self._refused(str(error)) from error
+        for _ in records:
+            # The callbacks of one thread may be served by another.
+            while not waiting.acquire(blocking=False):
+                producer.poll(0.05)
+        if failures:
+            raise self._refused(failures[0])
+
+    def close(self) -> None:
+        """Forget the producer; again is harmless."""
+        self._producer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> Any:
+        from confluent_kafka import Producer
+
+        with self._lock:
+            if self._producer is None:
+                self._producer = Producer(
+                    {
+                        **self._kafka.librdkafka(),
+                        "enable.idempotence": True,
+                        "acks": "all",
+                        "linger.ms": 2,
+                        "compression.type": "lz4",
+                        "message.max.bytes": MAX_MESSAGE_BYTES,
+                        "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
+                        "log_level": 0,
+                    }
+                )
+            return self._producer
+
+    def _refused(self, reason: str) -> StoreError:
+        return StoreError(
+            f"the broker at {self._kafka.bootstrap_servers} did not take what alerting says "
+            f"({reason}); it is said again",
+            retryable=True,
+        )

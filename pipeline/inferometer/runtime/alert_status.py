@@ -1,0 +1,134 @@
+"""How every group of every objective stands, read from the state that evaluation keeps.
+
+No evaluator needs to run or be asked; the answer is as old as the last snapshot, and says so.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from inferometer.core.alerts.conditions import Condition
+from inferometer.core.slo.board import restored
+from inferometer.kafka.alert_outputs import KafkaSnapshots
+from inferometer.kafka.alert_producer import AlertProducer
+from inferometer.kafka.partition_reader import PartitionReader
+from inferometer.kafka.topics import describe_topic
+from inferometer.runtime.alert_setup import load_setup, member_settings, topic_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from inferometer.config import Settings
+    from inferometer.core.alerts.incidents import Incident
+    from inferometer.core.alerts.subjects import Observation
+    from inferometer.core.slo.board import Board
+    from inferometer.runtime.alert_setup import AlertSetup
+
+Row = dict[str, Any]
+
+
+def read_status(settings: Settings, environ: Mapping[str, str]) -> list[Row]:
+    """Return one row a group. Raises ConfigError, BrokerError, StoreError and StateError."""
+    setup = load_setup(settings, environ, needs_receivers=False)
+    topic = topic_names(settings).state
+    kafka = member_settings(settings, topic, "status").kafka
+    partitions = describe_topic(kafka, topic).partitions
+    rows: list[Row] = []
+    with AlertProducer(kafka) as producer, PartitionReader(kafka) as reader:
+        snapshots = KafkaSnapshots(producer, reader, topic)
+        for partition in range(partitions):
+            data = snapshots.latest(partition)
+            if data is not None:
+                rows += status_rows(_board(data, setup, partition, partitions))
+    return sorted(rows, key=lambda row: (row["workspace"], row["slo"], str(row["group"])))
+
+
+def _board(data: bytes, setup: AlertSetup, partition: int, partitions: int) -> Board:
+    board, _position = restored(
+        data, topics=(), lanes=setup.lanes(partition, partitions), new_alerts=setup.alerts
+    )
+    return board
+
+
+def status_rows(board: Board) -> Iterator[Row]:
+    """Yield how each group of a board stands at its last tick."""
+    tick_s = board.reducer.last_tick_s
+    if tick_s is None:
+        return
+    both = (*board.alerts.incidents(), *board.clock_alerts.incidents())
+    incidents = {incident.subject: incident for incident in both}
+    for lane in board.lanes.values():
+        for _observation in lane.observe(tick_s, ()):
+            pass
+        for standing in lane.standing():
+            yield _row(standing, incidents.get(standing.subject), tick_s)
+
+
+def _row(standing: Observation, incident: Incident | None, tick_s: int) -> Row:
+    budget, subject = standing.budget, standing.subject
+    burns = [
+        reading.facts.long.burn
+        for reading in standing.readings
+        if reading.facts is not None and reading.facts.long is not None
+    ]
+    return {
+        "workspace": subject.workspace,
+        "service": subject.service,
+        "slo": subject.name,
+        "group": dict(subject.group),
+        "state": _state(standing, incident),
+        "severity": str(incident.severity) if incident is not None else "",
+        "incident_id": incident.incident_id if incident is not None else "",
+        "burn": round(burns[0], 3) if burns else None,
+        "budget_left": None if budget is None else round(budget.remaining, 4),
+        "exhausts_in_s": None if budget is None else budget.exhausts_in_s,
+        "true_rules": [
+            reading.rule for reading in standing.readings if reading.condition is Condition.TRUE
+        ],
+        "at": datetime.fromtimestamp(tick_s, tz=UTC).isoformat(),
+    }
+
+
+def _state(standing: Observation, incident: Incident | None) -> str:
+    if incident is not None and incident.is_firing:
+        return "stale" if incident.is_stale else "firing"
+    if incident is not None:
+        return "resolved"
+    known = [reading for reading in standing.readings if reading.condition is not Condition.UNKNOWN]
+    return "ok" if known else "no data"
+
+
+def status_table(rows: list[Row]) -> str:
+    """Return rows for people: objectives and budgets, and of other rules what is not well."""
+    if rows:
+        rows = [row for row in rows if row["budget_left"] is not None or row["incident_id"]]
+    if not rows:
+        return "no state yet: `inferometer alerts` keeps it once requests have been counted"
+    heads = ("OBJECTIVE", "GROUP", "STATE", "BURN", "BUDGET LEFT", "EXHAUSTS IN", "RULES")
+    lines = [heads, *(_cells(row) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    place = f"{row['workspace']}/{row['slo']}" if row["workspace"] else row["slo"]
+    left, ends = row["budget_left"], row["exhausts_in_s"]
+    return (
+        place,
+        ",".join(f"{name}={value}" for name, value in row["group"].items()) or "-",
+        f"{row['state']} {row['severity']}".strip(),
+        "-" if row["burn"] is None else f"{row['burn']:g}",
+        "-" if left is None else f"{left:.1%}",
+        "-" if ends is None else _span(ends),
+        ",".join(row["true_rules"]) or "-",
+    )
+
+
+def _span(seconds: int) -> str:
+    if seconds >= 2 * 86_400:
+        return f"{seconds / 86_400:.1f} d"
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds // 60} min"
