@@ -71,7 +71,9 @@ def _is_impure(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in IMPURE_MODULES)
 
 
-@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE)))
+@pytest.mark.parametrize(
+    "path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE))
+)
 def test_core_is_pure(path: Path) -> None:
     assert impurities(path.read_text(encoding="utf-8")) == []
 
