@@ -24,6 +24,7 @@ QUIET_LOG_LEVEL = "warning"
 EXAMPLE = """
 inferometer demo
 inferometer demo --for 60s --rate 500 --seed 7 --data ./data
+inferometer demo --for 10m --outage 60s..4m --receivers receivers.yaml
 """
 
 DEFAULT_FOR_S = 60.0
@@ -56,6 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="requests a second; default 300",
     )
+    parser.add_argument(
+        "--outage",
+        type=_span,
+        metavar="FROM..TO",
+        help="every request fails between these times of the demo, for example 60s..4m",
+    )
+    parser.add_argument(
+        "--slo", metavar="PATH", type=Path, help="objectives to evaluate; default: shipped ones"
+    )
+    parser.add_argument(
+        "--receivers", metavar="FILE", type=Path, help="whom alerts tell; default: nobody"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="one seed, one fleet")
     parser.add_argument(
         "--data", metavar="DIR", type=Path, help="folder of the store; default: ./data/demo"
@@ -69,15 +82,29 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from inferometer.runtime.embedded import DEMO, EmbeddedPipeline
 
     data_dir = arguments.data or Path("data") / "demo"
-    settings = context.settings({})
+    settings = context.settings(
+        {
+            "alerts.slo_path": arguments.slo and str(arguments.slo),
+            "alerts.receivers_file": arguments.receivers and str(arguments.receivers),
+        }
+    )
     print(f"starting broker, store and worker (data in {data_dir})", file=context.stderr)
     with (
         _interrupts() as stopping,
         EmbeddedPipeline(
-            data_dir=data_dir, settings=settings, rhythm=DEMO, with_alerts=True
+            data_dir=data_dir,
+            settings=settings,
+            rhythm=DEMO,
+            with_alerts=True,
+            environ=context.environ,
         ) as pipeline,
     ):
-        demo = Demo(pipeline=pipeline, rate=arguments.rate, seed=arguments.seed)
+        demo = Demo(
+            pipeline=pipeline,
+            rate=arguments.rate,
+            seed=arguments.seed,
+            outage_s=arguments.outage,
+        )
         demo.start()
         deadline = time.monotonic() + arguments.duration_s
         _show(demo, context, lambda: stopping.is_set() or time.monotonic() >= deadline)
@@ -176,6 +203,7 @@ def _print_summary(
     print("\nlook further:", file=context.stdout)
     for query in LOOK_FURTHER:
         print(f'  inferometer sql "{query}" --data {data_dir}', file=context.stdout)
+    print(f"  inferometer explain --data {data_dir}", file=context.stdout)
 
 
 def _duration(text: str) -> float:
@@ -188,6 +216,16 @@ def _duration(text: str) -> float:
     if seconds <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 60s, 5m or 1h")
     return seconds
+
+
+def _span(text: str) -> tuple[float, float]:
+    begins, mark, ends = text.partition("..")
+    if not mark:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span such as 60s..4m")
+    found = (0.0 if begins in {"0", "0s"} else _duration(begins)), _duration(ends)
+    if found[0] >= found[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
+    return found
 
 
 def _rate(text: str) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from inferometer.core import codec
 from inferometer.simulate.fleet import Fleet
+from inferometer.simulate.scenario import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,17 @@ class DemoView:
 class Demo:
     """Feeds the pipeline from a thread of its own, and answers for the view."""
 
-    def __init__(self, *, pipeline: EmbeddedPipeline, rate: float, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: EmbeddedPipeline,
+        rate: float,
+        seed: int,
+        outage_s: tuple[float, float] | None = None,
+    ) -> None:
+        """Send `rate` requests a second; between the seconds `outage_s` of its life all fail."""
         self._pipeline = pipeline
+        self._outage = None if outage_s is None else Outage(*outage_s)
         self._rate = rate
         self._seed = seed
         self._stopping = threading.Event()
@@ -93,7 +103,11 @@ class Demo:
 
     def _send_until_stopped(self) -> None:
         fleet = Fleet(
-            seed=self._seed, start_us=self._pipeline.now_us(), rate=self._rate, source="demo"
+            seed=self._seed,
+            start_us=self._pipeline.now_us(),
+            rate=self._rate,
+            source="demo",
+            outage=self._outage,
         )
         with self._pipeline.sender() as sender:
             for fields in fleet.events():

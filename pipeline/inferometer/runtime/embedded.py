@@ -35,7 +35,7 @@ from inferometer.runtime.sending import PacedSender
 from inferometer.runtime.worker import publish_prices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -68,10 +68,18 @@ class EmbeddedPipeline:
     """Enter it to start everything; leaving it stops in order and loses nothing."""
 
     def __init__(
-        self, *, data_dir: Path, settings: Settings, rhythm: Rhythm, with_alerts: bool = False
+        self,
+        *,
+        data_dir: Path,
+        settings: Settings,
+        rhythm: Rhythm,
+        with_alerts: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """Work in a folder; `environ` holds the secrets that a file of receivers names."""
         self._settings = alert_settings(settings)
         self._with_alerts = with_alerts
+        self._environ = environ or {}
         self._alerts: EmbeddedAlerts | None = None
         self._store_settings = store_settings(settings.store, data_dir=data_dir)
         self._policy = sink_policy(settings)
@@ -99,7 +107,9 @@ class EmbeddedPipeline:
             self._broker.start({REQUESTS_TOPIC: PARTITIONS, SIGNALS_TOPIC: 1, **topics})
             self._start_worker()
             if self._with_alerts:
-                alerts = EmbeddedAlerts(self._settings, self._broker, {}, self._connection)
+                alerts = EmbeddedAlerts(
+                    self._settings, self._broker, self._environ, self._connection
+                )
                 self._alerts = alerts.__enter__()
         except BaseException:
             self.__exit__()

@@ -16,12 +16,13 @@ import numpy as np
 from inferometer.core.bins import bin_of_us
 from inferometer.sdk.ids import uuid7_text
 from inferometer.simulate import catalogue
-from inferometer.simulate.scenario import Trouble, load, trouble
+from inferometer.simulate.scenario import OUT, Trouble, load, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inferometer.simulate.catalogue import SimulatedModel
+    from inferometer.simulate.scenario import Outage
 
 Wire = dict[str, Any]
 """Fields of one event as they go on the wire, defaults left out."""
@@ -89,6 +90,7 @@ class Fleet:
         rate: float,
         clean: bool = False,
         source: str = "simulate",
+        outage: Outage | None = None,
     ) -> None:
         if rate <= 0:
             raise ValueError("rate must be above 0 events a second")
@@ -97,6 +99,7 @@ class Fleet:
         self._rate = rate
         self._clean = clean
         self._source = source
+        self._outage = outage
         self._order = itertools.count()
 
     def events(self) -> Iterator[Wire]:
@@ -109,7 +112,7 @@ class Fleet:
             while later and later[0][0] <= ts_end:
                 yield heapq.heappop(later)[2]
             event = self._request(since_start_s, ts_end)
-            if not self._clean and event["status_code"] in _RETRIED and self._draws.uniform() < 0.5:
+            if self._may_retry(event, since_start_s) and self._draws.uniform() < 0.5:
                 final = self._retry(event, since_start_s)
                 heapq.heappush(later, (final["ts_end"], next(self._order), final))
             yield event
@@ -122,6 +125,8 @@ class Fleet:
         draws = self._draws
         model = catalogue.MODELS[draws.model()]
         now = trouble(since_start_s, model.provider, model.model)
+        if self._is_out(since_start_s):
+            now = OUT
         event = self._identity(model, ts_end)
         status = self._status(now)
         if status == 499 and not event.get("stream"):
@@ -192,6 +197,13 @@ class Fleet:
             event["cold_start"] = True
             event["cold_start_ms"] = round(20_000 * _spread(self._draws.normal(), 0.3), 3)
             event["model_load_bytes"] = 35_000_000_000 * model.gpu_count
+
+    def _may_retry(self, event: Wire, since_start_s: float) -> bool:
+        is_hopeless = self._clean or self._is_out(since_start_s)
+        return event["status_code"] in _RETRIED and not is_hopeless
+
+    def _is_out(self, since_start_s: float) -> bool:
+        return self._outage is not None and self._outage.holds(since_start_s)
 
     def _status(self, now: Trouble) -> int:
         draw = self._draws.uniform()

@@ -31,6 +31,22 @@ _SLOW = Trouble(slowness=4.0)
 _FAILING = Trouble(failing=0.6)
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A span in which every request fails, whatever is tried again."""
+
+    begins_s: float
+    """Since the start of the fleet."""
+    ends_s: float
+
+    def holds(self, since_start_s: float) -> bool:
+        """Return whether it is on."""
+        return self.begins_s <= since_start_s < self.ends_s
+
+
+OUT = Trouble(failing=1.0)
+
+
 def trouble(since_start_s: float, provider: str, model: str) -> Trouble:
     """Return the trouble of a model: a 429 burst, a slow model, a failing provider, in turn."""
     phase = since_start_s % PERIOD_S
