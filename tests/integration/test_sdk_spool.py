@@ -136,21 +136,35 @@ def check(log: Log, safe: set[int]) -> None:
         assert numbers == sorted(numbers)
 
 
+def copies(log: Log) -> int:
+    """Return how many events the log holds beyond one of each."""
+    return sum(map(len, log.places.values())) - len(log.places)
+
+
+def killed_again_and_again(producer: Producer) -> Log:
+    """Kill a producer four times, let the spool empty itself, and read what the log holds."""
+    for batches in (1, 30, 7, 80):
+        producer.run_until_killed(batches)
+    producer.drain()
+    return read(producer.servers, producer.topic)
+
+
 @pytest.mark.parametrize("envelope", ["ndjson", "arrow", "table", "json"])
 def test_a_killed_producer_loses_nothing_that_it_called_safe(
     kafka_broker: KafkaService, tmp_path: Path, envelope: str
 ) -> None:
     topic = kafka_broker.new_topic(partitions=PARTITIONS)
     producer = Producer(kafka_broker.bootstrap_servers, topic, tmp_path / "spool", envelope)
-    for batches in (1, 30, 7, 80):
-        producer.run_until_killed(batches)
-    producer.drain()
-    log = read(kafka_broker.bootstrap_servers, topic)
+    is_countable = envelope in {"json", "ndjson"}
+    log = killed_again_and_again(producer)
+    for _ in range(5):
+        # A kill leaves something open only between a broker's append and its answer.
+        if copies(log) or not is_countable:
+            break
+        log = killed_again_and_again(producer)
     assert len(producer.safe) > 11_000
     check(log, producer.safe)
-    if envelope in {"json", "ndjson"}:
-        copies = sum(map(len, log.places.values())) - len(log.places)
-        assert copies > 0, "no kill left anything open"
+    assert copies(log) or not is_countable, "no kill left anything open"
     assert list((tmp_path / "spool").rglob("*.segment")) == []
 
 
