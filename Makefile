@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 INSTALLED := $(VENV)/installed.stamp
 ARGS ?=
+JOBS ?= 2
+CONSOLE := pipeline/inferometer/web/console
+DENO := $(abspath $(BIN))/deno
 
 # The first interpreter that starts and is new enough: a shim on the path may do neither.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -12,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-check faults incidents format lock clean
+.PHONY: help demo test lint bench bench-check faults incidents screenshots format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -20,8 +23,9 @@ help: ## list the targets
 demo: $(INSTALLED) ## simulated fleet through broker, worker and store, live; flags in ARGS="..."
 	@$(BIN)/inferometer demo $(ARGS)
 
-test: $(INSTALLED) ## all tests with branch coverage; pytest flags in ARGS="..."
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+test: $(INSTALLED) ## all tests with branch coverage, JOBS=2 files at once; pytest flags in ARGS="..."
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder \
+		--cov --cov-report=term $(ARGS)
 
 lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compose file
 	$(BIN)/ruff check .
@@ -29,6 +33,7 @@ lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compo
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/check-jsonschema --check-metaschema schemas/*.schema.json schemas/events/*.schema.json
+	cd $(CONSOLE) && $(DENO) fmt --check && $(DENO) lint && $(DENO) check app.js pages
 
 bench: $(INSTALLED) ## events per CPU-second, ours and its peers'; ONLY=ours is quick; flags in ARGS="..."
 	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
@@ -43,9 +48,13 @@ faults: $(INSTALLED) ## kills, freezes and outages against an oracle; SEED= EVEN
 incidents: $(INSTALLED) ## 40 labelled incidents: precision, recall, detection, every goal of alerts; flags in ARGS="..."
 	@$(BIN)/python -m tests.incidents $(ARGS)
 
+screenshots: $(INSTALLED) ## every page of the console, light and dark, into deploy/screenshots (needs chromium)
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 format: $(INSTALLED) ## rewrite the code as lint wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	cd $(CONSOLE) && $(DENO) fmt
 
 lock: $(BIN)/uv ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,16 +19,33 @@ if TYPE_CHECKING:
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+REPOSITORY = Path(__file__).parent.parent
+CORE = REPOSITORY / "pipeline" / "inferometer" / "core"
+IMPORTED = re.compile(r"^ *(?:from|import) inferometer\.core\.(\w+)", re.MULTILINE)
+
+
+def _kernel_sources() -> list[Path]:
+    """Return the modules with compiled functions, and all of core that those import."""
+    found: set[Path] = set()
+    waiting = [path for path in CORE.glob("*.py") if "numba" in path.read_text(encoding="utf-8")]
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.exists():
+            found.add(path)
+            names = IMPORTED.findall(path.read_text(encoding="utf-8"))
+            waiting += [CORE / f"{name}.py" for name in names]
+    return sorted(found)
+
+
 def _kernel_cache() -> Path:
     """Return a cache of compiled kernels for exactly these sources.
 
     numba looks at the file of a function only, not at those that it calls into.
     """
-    repository = Path(__file__).parent.parent
     digest = hashlib.sha256()
-    for source in sorted((repository / "pipeline" / "inferometer" / "core").glob("*.py")):
+    for source in _kernel_sources():
         digest.update(source.read_bytes())
-    return repository / ".cache" / "numba" / digest.hexdigest()[:16]
+    return REPOSITORY / ".cache" / "numba" / digest.hexdigest()[:16]
 
 
 # Before any test imports a kernel; processes that tests start inherit it.
@@ -53,7 +71,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     # Without the variables by which coverage follows processes.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     command = [sys.executable, "-m", "tests.warm_kernels"]
-    subprocess.run(command, cwd=Path(__file__).parent.parent, env=environ, check=True)
+    subprocess.run(command, cwd=REPOSITORY, env=environ, check=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,7 +91,7 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the repository."""
-    return Path(__file__).parent.parent
+    return REPOSITORY
 
 
 @pytest.fixture
@@ -81,7 +99,7 @@ def inferometer() -> Command:
     """Run the command line as a process of its own, as a user does."""
 
     def run(
-        *arguments: str | Path, environ: Mapping[str, str] | None = None, timeout_s: float = 120.0
+        *arguments: str | Path, environ: Mapping[str, str] | None = None, timeout_s: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "inferometer", *map(str, arguments)],

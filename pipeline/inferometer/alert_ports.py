@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from inferometer.core.alerts.history import TransitionRecord
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inferometer.core.alerts.retries import Attempt
     from inferometer.core.alerts.trials import Heartbeat
     from inferometer.core.chunks import StreamPartition
+    from inferometer.core.query.objective_facts import ObjectiveFacts
     from inferometer.core.records import RecordColumns
     from inferometer.core.slo.definitions import Slo
     from inferometer.core.slo.stored_counts import StoredCounts
@@ -161,3 +162,68 @@ class SloHistory(Protocol):
 
     def oldest(self) -> datetime | None:
         """Return the event time that the log begins at; None while it is empty."""
+
+
+class AlertStatus(Protocol):
+    """How groups of objectives stand now. Blocks; called from several threads."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return rows as `inferometer alerts status --json` prints them.
+
+        Raises BrokerError, StateError or StoreError where nobody can say.
+        """
+
+
+class SilenceDesk(Protocol):
+    """Where people silence. Blocks; called from several threads; raises PipelineError."""
+
+    def silences(self, filters: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return the silences whose matchers meet every filter, as Alertmanager's API v2 does."""
+
+    def windows(self) -> list[dict[str, Any]]:
+        """Return the maintenance windows."""
+
+    def add_silence(self, silence: Mapping[str, Any]) -> str:
+        """Make a silence and return its id. Raises MuteRefusedError for one that cannot be."""
+
+    def expire(self, entry_id: str) -> str:
+        """End a silence or maintenance window now, and say which it was."""
+
+
+class IncidentRecords(Protocol):
+    """What alerts did, for those who ask. Blocks; from several threads; raises StoreError.
+
+    `workspace` None: of all workspaces; else of that one only.
+    """
+
+    def incidents(
+        self,
+        workspace: str | None,
+        *,
+        since: datetime,
+        until: datetime,
+        is_open_only: bool,
+        limit: int,
+    ) -> list[dict[str, Any]]:
+        """Return rows of the view `incidents` that were open in [since, until), the latest first."""
+
+    def incident(self, workspace: str | None, incident_id: str) -> dict[str, Any] | None:
+        """Return the row of one incident."""
+
+    def transitions(self, incident_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what happened to incidents, rows of the view `alerts` in the order of time."""
+
+    def attempts(self, incident_id: str) -> list[dict[str, Any]]:
+        """Return the attempts to tell somebody of an incident, in the order of time."""
+
+    def notifications(
+        self, workspace: str | None, *, since: datetime, until: datetime, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return attempts of all incidents in [since, until), with their labels; latest first."""
+
+
+class Objectives(Protocol):
+    """What is declared; never blocks."""
+
+    def find(self, family: str, workspace: str, name: str) -> ObjectiveFacts | None:
+        """Return what an incident of this objective, budget or rule is about."""

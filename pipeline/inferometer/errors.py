@@ -32,6 +32,15 @@ class StoreError(PipelineError):
         self.retryable = retryable
 
 
+class QueryTooCostlyError(PipelineError):
+    """A question that met a limit on time, rows or memory; `remedy` says how to ask for less."""
+
+    def __init__(self, limit: str, remedy: str) -> None:
+        super().__init__(f"{limit}; {remedy}")
+        self.limit = limit
+        self.remedy = remedy
+
+
 class BrokerError(PipelineError):
     """The broker refused or could not be reached; `retryable` says whether to try again."""
 

@@ -8,6 +8,7 @@ SILENCES_TOPIC = "inference.silences"
 
 REQUEST_EVENT_TYPE = "inference.request.v1"
 SIGNAL_EVENT_TYPE = "inference.signal.v1"
+GAUGE_EVENT_TYPE = "inference.gauge.v1"
 
 CONTENT_TYPE_HEADER = "content-type"
 JSON_CONTENT_TYPE = "application/json"
@@ -23,6 +24,7 @@ WATERMARKS_TABLE = "watermarks"
 REPAIRS_TABLE = "audit_repairs"
 REDRIVES_TABLE = "redrives"
 PRICE_BOOK_TABLE = "price_book"
+BILLS_TABLE = "bills_rows"
 
 VALID_REQUESTS_METRIC = "inferometer_slo_valid_requests_total"
 """Prometheus counter of what an objective counts, labelled slo, workspace and its groups."""

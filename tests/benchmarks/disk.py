@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,13 @@ class DiskPlan:
 
     chunks: int = 16
     events_a_chunk: int = 100_000
+    share_of_rate: float = 1.0
+    """Of the rate that fills the rows of `service_10s`: the less, the fewer events any row sums."""
 
 
 QUICK = DiskPlan(chunks=3)
+SHARES = (1 / 32, 1 / 8, 1 / 2)
+"""A usage row is often of a few events only: its size by how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def run(pipe: Connection, plan: DiskPlan) -> None:
 
 
 def _sizes(folder: Path, plan: DiskPlan) -> list[TableSize]:
-    rate = _rate(plan.events_a_chunk)
+    rate = _rate(plan.events_a_chunk) * plan.share_of_rate
     with StoreConnection(StoreSettings(data_dir=folder)) as connection:
         migrate(connection, report=lambda _line: None)
         _store(ClickHouseChunkStore(connection), plan, rate)
@@ -177,8 +181,33 @@ def table(found: list[TableSize]) -> Table:
     )
 
 
+def usage_table(found: list[TableSize]) -> Table:
+    """Return the usage cube's rows by how many events they sum."""
+    return Table(
+        title="Bytes on disk of a usage row, by the events that it sums",
+        headers=("table", "rows", "events a row", "bytes a row", "bytes an event"),
+        rows=[
+            [
+                each.name, f"{each.rows:,}", f"{each.events_a_row:,.1f}",
+                f"{each.bytes_a_row:,.1f}", f"{each.bytes_a_row / each.events_a_row:,.1f}",
+            ]
+            for each in sorted(found, key=lambda each: each.events_a_row)
+        ],
+        notes=["The same events at lower rates: five sketches hold a bin for each distinct value."],
+        facts={f"{each.events_a_row:.0f} events": each.bytes_a_row for each in found},
+    )  # fmt: skip
+
+
 def _run(surroundings: Surroundings) -> list[Table]:
-    return [table(measure(QUICK if surroundings.is_quick else DiskPlan()))]
+    plan = QUICK if surroundings.is_quick else DiskPlan()
+    found = measure(plan)
+    thinner = [
+        size
+        for share in SHARES
+        for size in measure(replace(plan, chunks=QUICK.chunks, share_of_rate=share))
+    ]
+    usage = [size for size in [*found, *thinner] if size.name == "usage_1m_rows"]
+    return [table(found), usage_table(usage)]
 
 
 PART = Part(what="bytes on disk a row after merges", run=_run, needs_kafka=False)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 OWN_PARTS = ("pipeline", "protocol", "steps", "store", "faust")
 """What `own_parts.py` measures."""
 
-PARTS = ("latency", "memory", "start", "burst", "scaling", "disk", "core_profile", "sdk", "alerts")
+PARTS = (
+    "latency", "memory", "start", "burst", "scaling", "disk", "core_profile", "sdk", "alerts",
+    "queries",
+)  # fmt: skip
 """Modules of this folder that have `PART`, in the order in which they run."""
 
 

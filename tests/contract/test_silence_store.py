@@ -113,7 +113,7 @@ def test_what_was_not_confirmed_is_an_error_and_not_in_the_book() -> None:
         broker = EmbeddedBroker()
         broker.start({SILENCES_TOPIC: 1})
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic=SILENCES_TOPIC)
-        async with KafkaSilenceStore(kafka, clock=clock, answer_timeout_s=1.0) as store:
+        async with KafkaSilenceStore(kafka, clock=clock, answer_timeout_s=3.0) as store:
             await store.put([WINDOW])
             broker.close()
             for one in (away, store):

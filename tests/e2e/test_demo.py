@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,8 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 Command = Callable[..., Any]
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 400.0
+STOP_TIMEOUT_S = 180.0
 
 
 def test_the_demo_accounts_for_every_event_and_says_where_to_look(
@@ -49,7 +54,7 @@ def test_the_store_is_asked_while_the_demo_runs_and_an_interrupt_loses_nothing(
         stored = wait_for_rows(inferometer, data)
         assert stored > 0
         demo.send_signal(signal.SIGINT)
-        out, err = demo.communicate(timeout=60)
+        out, err = demo.communicate(timeout=STOP_TIMEOUT_S)
     finally:
         demo.kill()
     assert demo.returncode == 0, err
@@ -72,6 +77,82 @@ def wait_for_rows(inferometer: Command, data: Path) -> int:
     raise AssertionError(f"no row within {START_TIMEOUT_S} s: {said}")
 
 
+def test_the_console_is_at_the_link_and_alerts_can_be_silenced(
+    inferometer: Command, tmp_path: Path
+) -> None:
+    data, errors = tmp_path / "demo", tmp_path / "errors"
+    with errors.open("w") as log:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "inferometer", "demo", "--for", "10m", "--data", str(data)],
+            stdout=subprocess.DEVNULL, stderr=log, env=os.environ,
+        )  # fmt: skip
+    try:
+        wait_for_rows(inferometer, data)
+        link = re.search(
+            r"(http://127\.0\.0\.1:\d+)/overview\S*#token=(\S+)", errors.read_text(encoding="utf-8")
+        )
+        assert link is not None
+        url, token = link.groups()
+        assert ask(url, "/healthz")[0] == 200
+        assert ask(url, "/api/v1/me")[0] == 401
+        assert ask(url, "/api/v1/me", token)[1]["role"] == "admin"
+        total = "/api/v1/metrics?measure=requests&granularity=total&from=now-1h"
+        until_asked(lambda: ask(url, total, token)[1]["total"]["requests"] > 0)
+        ends = datetime.now(UTC) + timedelta(hours=1)
+        silence = {
+            "matchers": [{"name": "slo", "value": "demo", "isRegex": False, "isEqual": True}],
+            "startsAt": datetime.now(UTC).isoformat(), "endsAt": ends.isoformat(),
+            "comment": "a test",
+        }  # fmt: skip
+        answers: list[tuple[int, Any]] = []
+
+        def is_taken() -> bool:
+            # 503 until alerts run beside the fleet.
+            answers.append(ask(url, "/api/v1/silences", token, silence))
+            return answers[-1][0] != 503
+
+        until_asked(is_taken, answers)
+        status, made = answers[-1]
+        assert status == 201, made
+        rows = ask(url, "/api/v1/silences", token)[1]["rows"]
+        assert [row["id"] for row in rows] == [made["silenceID"]]
+        assert ask(url, "/api/v1/alerts/status", token)[1]["is_configured"]
+        demo.send_signal(signal.SIGTERM)
+        assert demo.wait(timeout=STOP_TIMEOUT_S) == 0, errors.read_text(encoding="utf-8")
+        assert "Traceback" not in errors.read_text(encoding="utf-8")
+    finally:
+        demo.kill()
+
+
+def until_asked(is_so: Callable[[], bool], answers: Sequence[object] = ()) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < deadline, answers[-1:]
+        time.sleep(0.2)
+
+
+def ask(url: str, path: str, token: str = "", body: Any = None) -> tuple[int, Any]:
+    """Return the status and the body, as JSON where it is some."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url + path, data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            status, text = answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        with refused:
+            status, text = refused.code, refused.read()
+    return status, json.loads(text) if text.startswith(b"{") else text
+
+
+def test_a_demo_without_the_console_opens_no_port(inferometer: Command, tmp_path: Path) -> None:
+    done = inferometer("demo", "--for", "3s", "--no-serve", "--data", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    assert "http://" not in done.stderr
+
+
 def test_a_folder_that_is_in_use_says_so(inferometer: Command, tmp_path: Path) -> None:
     data = tmp_path / "demo"
     demo = subprocess.Popen(
@@ -84,6 +165,6 @@ def test_a_folder_that_is_in_use_says_so(inferometer: Command, tmp_path: Path) -
         assert second.returncode == 1
         assert str(data) in second.stderr
         demo.send_signal(signal.SIGTERM)
-        assert demo.wait(timeout=60) == 0
+        assert demo.wait(timeout=STOP_TIMEOUT_S) == 0
     finally:
         demo.kill()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.test_alerts import KEY, Receiver
+from tests.integration.alert_processes import KEY, Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels, environment = folder / "wheels", folder / "environment"
 
     def run(*arguments: str | Path) -> None:
-        subprocess.run([uv, *arguments], cwd=ROOT, check=True, capture_output=True, timeout=300)
+        subprocess.run([uv, *arguments], cwd=ROOT, check=True, capture_output=True, timeout=600)
 
     run("build", "--wheel", "--out-dir", wheels, ".")
     run("venv", "--python", sys.executable, environment)
@@ -52,7 +52,7 @@ def test_the_quick_start_runs_as_it_stands(installed: Path, tmp_path: Path) -> N
         ["sh", "-e", "-c", block.replace(INSTALL, ":")],
         cwd=tmp_path,
         env={**environ, "PATH": f"{installed}:{environ['PATH']}"},
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "look further" in done.stdout

@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -102,6 +103,7 @@ async def _work(given: WorkerOrder) -> None:
                 book=book,
                 policy=SinkPolicy(idle_step=timedelta(seconds=30)),
                 clock=now,
+                beside=ThreadPoolExecutor(),
             ),
             clock=now,
             decorate_committer=lambda committer: SteppedCommitter(

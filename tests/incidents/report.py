@@ -47,14 +47,9 @@ class Target:
     is_reached: bool | None
     """None: not measured by this run."""
 
-    lacks: str = ""
-    """What of the goal is not proved although everything that was asked holds."""
-
     @property
     def state(self) -> str:
         """Return it in words."""
-        if self.is_reached and self.lacks:
-            return "in part"
         return {True: "reached", False: "NOT REACHED", None: "not measured"}[self.is_reached]
 
 

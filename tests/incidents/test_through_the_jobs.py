@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Told = list[tuple[int, str, str, str, str]]
 
 CHUNK = 200
+BY_THE_CLOCK = {RecordKind.DETECTED_LATE, RecordKind.GROUPED}
 
 
 def small(key: str) -> Case:
@@ -51,13 +52,14 @@ def requests_of(case: Case, trace: Trace) -> list[Request]:
 def told(transitions: Iterable[TransitionRecord], case: Case) -> Told:
     """Return what happened up to a few minutes before the trace ends.
 
-    Whether it was seen late is left out: that depends on the clock, which goes by chunks here.
+    What depends on the clock, which goes by chunks here, is left out: whether it was seen late, and
+    with what it was told.
     """
     until_us = (case.ends_s - 5 * MINUTE_S) * MICROSECONDS
     return sorted(
         {(each.at_us, str(each.kind), each.rule, str(each.severity), each.incident_id)
          for each in transitions
-         if each.at_us <= until_us and each.kind is not RecordKind.DETECTED_LATE}
+         if each.at_us <= until_us and each.kind not in BY_THE_CLOCK}
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inferometer.kafka.local_broker import free_port
-from tests.integration.test_alerts import Fleet, Receiver, deployed, ended, until
+from tests.integration.alert_processes import Fleet, Receiver, deployed, ended, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _wait_until_ready(port: int, running: subprocess.Popen[bytes], log: Path) ->
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         assert running.poll() is None, log.read_text(encoding="utf-8")
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.suppress(OSError), contextlib.closing(connection):
             connection.request("GET", "/-/ready")
             if connection.getresponse().status == 200:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.test_alerts import Fleet, Receiver, deployed, ended, until
+from tests.integration.alert_processes import Fleet, Receiver, deployed, ended, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,11 @@ def test_a_page_needs_no_store_and_its_history_is_made_up_for(
             until(deployment.is_serving, deployment, "it does not serve")
             fleet.is_failing.set()
             until(lambda: bool(receiver.got), deployment, "nobody was told")
-            assert "history of alerts is not kept for now" in deployment.log()
+            until(
+                lambda: "history of alerts is not kept for now" in deployment.log(),
+                deployment,
+                "it does not say that the history is not kept",
+            )
 
             deployment.run("migrate", *store)
             until(

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inferometer.core.alerts.incident_listing import listed_alerts
+from inferometer.webhooks.config_text import config_text
 from tests.unit.core.alerts.ticking import definition, reading, run_of
 from tests.unit.web.serving import NOW_S, TOKEN, Bench, serving
+from tests.unit.webhooks.test_receivers_file import RULES, WHOLE, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,11 @@ class Amtool:
         done = await asyncio.to_thread(self._run, bench.url, arguments, token)
         assert done.returncode != 0
         return done.stderr
+
+    def without_interface(self, *arguments: str) -> str:
+        done = self._run("http://127.0.0.1:1", arguments, token=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def _run(
         self, url: str, arguments: tuple[str, ...], token: bool
@@ -143,9 +150,24 @@ def test_amtool_lists_alerts_and_hides_those_that_are_silenced(amtool: Amtool) -
             shown = await amtool(bench, "alert", "query", "--silenced", "-o", form)
             assert "chat-success" in shown
         assert "receiver: oncall" in await amtool(bench, "config", "show")
+        refused = await amtool.fails(bench, "alert", "add", "other", "service=chat")
+        assert "takes no alerts" in refused
         assert "disabled" in await amtool(bench, "cluster", "show")
 
     serving(use)
+
+
+def test_amtool_reads_the_configuration_in_force_and_routes_by_it(
+    amtool: Amtool, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(config_text(load(tmp_path, WHOLE + RULES)))
+    assert "SUCCESS" in amtool.without_interface("check-config", str(path))
+    routes = ("config", "routes", "test", "--config.file", str(path))
+    gpt = (*routes, "severity=page", "model=gpt-5")
+    assert amtool.without_interface(*gpt).strip() == "oncall"
+    assert amtool.without_interface(*routes, "severity=ticket").strip() == "hook"
+    assert amtool.without_interface(*routes, "severity=page").strip() == "chat"
 
 
 def test_amtool_is_told_what_is_wrong(amtool: Amtool) -> None:

@@ -58,7 +58,8 @@ def test_the_readme_names_every_column_of_the_views(seed: Seed) -> None:
         for row in seed.rows(
             "SELECT DISTINCT name FROM system.columns WHERE database = currentDatabase() AND table "
             "IN ('service_1m', 'usage_1m', 'model_1m', 'freshness', 'unpriced_models', "
-            "'dead_letters', 'chunk_ledger', 'price_book', 'incidents', 'alerts', 'notifications')"
+            "'dead_letters', 'chunk_ledger', 'price_book', 'incidents', 'alerts', 'notifications', "
+            "'bills', 'reconciliation')"
         )
     }
     patterns = re.compile(

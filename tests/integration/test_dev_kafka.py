@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("kafka_packages")]
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 TOPIC = "inference.requests"
 
 

@@ -55,7 +55,7 @@ class Served:
         self, body: bytes | str = b"", *, method: str = "POST", **query: str
     ) -> urllib3.BaseHTTPResponse:
         """Send one request, without any retry."""
-        with urllib3.PoolManager(retries=False, timeout=30) as pool:
+        with urllib3.PoolManager(retries=False, timeout=120) as pool:
             return pool.request(method, f"{self.url}/?{urlencode(query)}", body=body)
 
     def answer(self, statement: str) -> str:
@@ -67,7 +67,7 @@ class Served:
     def end(self, number: int = signal.SIGTERM) -> int:
         """End the process by a signal; return its exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=120)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code
@@ -189,7 +189,7 @@ def test_a_body_that_is_cut_off_is_never_stored(served: Served, table: str) -> N
         "Content-Length: 1000\r\n\r\n"
     )
     for end in (socket.SHUT_WR, socket.SHUT_RDWR):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as client:
             client.sendall(head.encode() + b"1,whole\n2,whole\n3,cut")
             client.shutdown(end)
     assert served.answer(f"SELECT count() FROM {table}") == "0"
@@ -198,7 +198,7 @@ def test_a_body_that_is_cut_off_is_never_stored(served: Served, table: str) -> N
 def test_clients_that_go_away_leave_their_answers(served: Served) -> None:
     request = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(ONE_MILLION)}\r\n\r\n"
     for _ in range(40):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=60) as client:
             client.sendall((request + ONE_MILLION).encode())
             client.recv(1000)
     assert served.answer("SELECT 1") == "1"
@@ -292,11 +292,11 @@ def test_pages_of_other_sites_may_not_ask(served: Served) -> None:
 
 
 def test_a_stop_lets_what_runs_end(tmp_path: Path) -> None:
+    # Less than what a stop waits for, and long enough to be seen under way on a busy machine.
+    some_seconds = "SELECT sleepEachRow(1) FROM numbers(4) SETTINGS max_block_size = 1"
     with serving(tmp_path) as own:
         answers: list[int] = []
-        slow = threading.Thread(
-            target=lambda: answers.append(own.ask("SELECT sleepEachRow(1) FROM numbers(2)").status)
-        )
+        slow = threading.Thread(target=lambda: answers.append(own.ask(some_seconds).status))
         slow.start()
         _wait_until(lambda: own.answer("SELECT count() FROM system.processes") == "2")
         assert own.end() == 0
@@ -320,7 +320,7 @@ def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
 
 
 def test_curl_is_served(served: Served, table: str) -> None:
-    base = ["curl", "--silent", "--show-error", "--compressed", "--max-time", "20"]
+    base = ["curl", "--silent", "--show-error", "--compressed", "--max-time", "120"]
     target = f"{served.url}/?query=INSERT+INTO+{table}+FORMAT+CSV"
     curl = subprocess.run(
         [*base, target, "--data-binary", "@-"],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inferometer.cli.main import main
@@ -10,7 +11,7 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.core.alerts.history import RecordKind
-from tests.integration.alert_seed import ATTEMPTS, HISTORY, happened
+from tests.integration.alert_seed import ATTEMPTS, FACTS, HISTORY, happened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,22 @@ def test_the_command_explains_an_incident_to_a_person_and_to_a_machine(tmp_path:
         history = ClickHouseAlertHistory(connection)
         history.keep_transitions(HISTORY, token="t")
         history.keep_attempts(ATTEMPTS, token="a")
+        grouped = {"reason": "q7c", "incident_id": "member"}
+        history.keep_transitions(
+            [
+                happened(7, RecordKind.FIRING, 150, incident_id="member"),
+                happened(
+                    6,
+                    RecordKind.RULE_CLEARED,
+                    155,
+                    incident_id="member",
+                    rule="page-fast",
+                    conditions=(replace(FACTS, is_true=False),),
+                ),
+                happened(8, RecordKind.GROUPED, 150, **grouped),
+            ],
+            token="m",
+        )
         history.keep_transitions([happened(9, RecordKind.FIRING, 90, incident_id="q8")], token="u")
 
     code, out, _ = explained(folder, "q7")
@@ -40,6 +57,12 @@ def test_the_command_explains_an_incident_to_a_person_and_to_a_machine(tmp_path:
     assert "over 14.4 with 151 bad of 10021 in 1h, burn 15.1; 150 bad of 829 in 5m" in out
     assert "attempt 1: retry 503" in out
     assert "attempt 2: delivered 204" in out
+
+    code, out, _ = explained(folder, "member")
+    assert code == 0
+    assert out.count("(told together with q7c)") == 3
+    assert "nobody" not in out
+    assert "      last true: page-fast: over 14.4 with 151 bad of 10021" in out
 
     code, out, _ = explained(folder, "q7c", "--json")
     found = json.loads(out)
@@ -54,5 +77,8 @@ def test_the_command_explains_an_incident_to_a_person_and_to_a_machine(tmp_path:
 
     code, out, _ = explained(folder)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["q7c", "q8"]
-    assert "OPEN" in out.splitlines()[1]
+    assert [line.split()[0] for line in out.splitlines()] == ["member", "q7c", "q8"]
+    assert "OPEN" in out.splitlines()[2]
+    assert [line.endswith("told together with another") for line in out.splitlines()] == [
+        True, False, False,
+    ]  # fmt: skip

@@ -36,6 +36,8 @@ __all__ = ["broker"]
 
 pytestmark = pytest.mark.integration
 
+SESSION_S = 3.0
+"""Short where a member leaves: the embedded broker then lets nobody join for a session."""
 PROMPT_S = 8.0
 """Well below every timeout that a stop could wait for by mistake; no measurement."""
 
@@ -45,7 +47,7 @@ def numbered(count: int, *, first: int = 0) -> list[Record]:
 
 
 async def work_off(broker: EmbeddedBroker, processor: RecordingProcessor, count: int) -> None:
-    member = worker(broker, processor, gapless=True)
+    member = worker(broker, processor, gapless=True, session_timeout_s=SESSION_S)
     async with running(member):
         await until(lambda: member.counters.records >= count)
 
@@ -90,12 +92,15 @@ def test_an_intent_of_another_version_stops_the_worker(broker: EmbeddedBroker) -
     commit(broker, 0, 0, '{"format": 99}')
 
     with pytest.raises(StateError, match="format 99"):
-        asyncio.run(asyncio.wait_for(worker(broker, RecordingProcessor()).run(), 10))
+        asyncio.run(asyncio.wait_for(worker(broker, RecordingProcessor()).run(), WAIT_S))
 
 
 def test_two_workers_share_and_the_one_that_stays_takes_over(broker: EmbeddedBroker) -> None:
     processors = [RecordingProcessor(), RecordingProcessor()]
-    workers = [worker(broker, processor, gapless=True) for processor in processors]
+    workers = [
+        worker(broker, processor, gapless=True, session_timeout_s=SESSION_S)
+        for processor in processors
+    ]
 
     def handled() -> int:
         return sum(member.counters.records for member in workers)
@@ -229,7 +234,7 @@ def test_a_store_that_refuses_ends_the_worker_and_leaves_the_chunk_open(
 
     with pytest.raises(StoreError, match="no such table"):
         asyncio.run(
-            asyncio.wait_for(worker(broker, RecordingProcessor(before_run=refuse)).run(), 10)
+            asyncio.wait_for(worker(broker, RecordingProcessor(before_run=refuse)).run(), WAIT_S)
         )
 
     offset, intent = committed(broker)[0]
@@ -243,7 +248,9 @@ def test_records_that_the_broker_forgot_are_an_error(broker: EmbeddedBroker) -> 
     produce(broker, ((0, b"x" * 100_000, []) for _ in range(80)))
 
     with pytest.raises(BrokerError, match="were dropped by the broker"):
-        asyncio.run(asyncio.wait_for(worker(broker, RecordingProcessor(), gapless=True).run(), 10))
+        asyncio.run(
+            asyncio.wait_for(worker(broker, RecordingProcessor(), gapless=True).run(), WAIT_S)
+        )
 
 
 def wait_for(event: threading.Event) -> None:

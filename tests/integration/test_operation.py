@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka import admin as kafka_admin
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -24,6 +24,7 @@ from inferometer.core.retention import LogSpan, TopicRetention
 from inferometer.errors import StoreError
 from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
+from inferometer.kafka.group_lag import group_lag
 from inferometer.kafka.local_broker import free_port
 from inferometer.kafka.log_state import LogState
 from inferometer.kafka.settings import KafkaSettings, WorkerSettings
@@ -137,7 +138,7 @@ async def operated(kafka: KafkaSettings, connection: StoreConnection) -> AsyncIt
                 fetch_max_wait_ms=20,
                 retry_backoff_s=0.05,
                 retry_backoff_max_s=0.2,
-                session_timeout_s=2.0,
+                session_timeout_s=30.0,
                 heartbeat_interval_s=0.2,
             ),
             processor=operation.measured_processor(job, measured),
@@ -267,6 +268,18 @@ def test_the_broker_tells_offsets_ages_and_retention(kafka: KafkaSettings) -> No
         assert log.retention() == TopicRetention(age_ms=7 * 24 * 3600 * 1000)
     finally:
         log.close()
+
+
+def test_a_group_lags_by_what_it_has_not_committed(kafka: KafkaSettings) -> None:
+    produce(kafka, [b"x"] * 6)
+    assert group_lag(kafka) == {}
+    consumer = Consumer({"bootstrap.servers": kafka.addresses[0], "group.id": kafka.group})
+    try:
+        place = TopicPartition(kafka.topic, 0, 1)
+        consumer.commit(offsets=[place], asynchronous=False)
+    finally:
+        consumer.close()
+    assert group_lag(kafka) == {0: 1, 1: 2, 2: 2}
 
 
 def test_records_that_the_topic_dropped_before_they_were_read_are_said(

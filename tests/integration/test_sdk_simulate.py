@@ -90,7 +90,7 @@ def test_an_outage_in_the_middle_loses_nothing_and_doubles_nothing(kafka_package
             broker.kill()
             time.sleep(1)
             broker.start()
-            stdout, stderr = process.communicate(timeout=90)
+            stdout, stderr = process.communicate(timeout=240)
         assert process.returncode == 0, stderr
         events = read(broker.bootstrap_servers, partitions=3)
     summary = json.loads(stdout, parse_float=Decimal)

@@ -70,7 +70,7 @@ class Producer:
     def drain(self) -> None:
         """Start a process that emits nothing, and let it end by itself."""
         with self._start("--count", "0") as process:
-            assert process.wait(90) == 0
+            assert process.wait(180) == 0
 
     def _start(self, *flags: str) -> subprocess.Popen[str]:
         command = [
@@ -99,10 +99,10 @@ def read(servers: str, topic: str) -> Log:
         {"bootstrap.servers": servers, "group.id": "reader", "fetch.queue.backoff.ms": 10}
     )
     everywhere = [TopicPartition(topic, n, 0) for n in range(PARTITIONS)]
-    expected = sum(consumer.get_watermark_offsets(each, 20)[1] for each in everywhere)
+    expected = sum(consumer.get_watermark_offsets(each, 60)[1] for each in everywhere)
     consumer.assign(everywhere)
     messages: list[Any] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while len(messages) < expected and time.monotonic() < end:
         messages += [each for each in consumer.consume(5_000, 0.5) if each.error() is None]
     consumer.close()
@@ -256,11 +256,11 @@ def test_a_delivery_that_timed_out_is_sent_again_from_the_disk_to_its_partition(
         environ={},
     )
     client.emit(event(0))
-    assert client.flush(20) == 0
+    assert client.flush(60) == 0
     os.kill(own_broker.pid, signal.SIGSTOP)
     for number in range(1, 200):
         client.emit(event(number))
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while client.stats().spool_events < 199 and time.monotonic() < end:
         time.sleep(0.05)
     assert client.stats().spool_events == 199

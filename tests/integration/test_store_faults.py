@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-HANG_S = 1.5
-PATIENCE_S = 0.5
+HANG_S = 3.0
+PATIENCE_S = 1.0
 
 TABLE = """CREATE TABLE IF NOT EXISTS t (a Int64) ENGINE = MergeTree ORDER BY a
 SETTINGS non_replicated_deduplication_window = 100"""
@@ -131,7 +131,7 @@ def test_a_slow_store_is_given_more_time_until_it_answers(
     connection: StoreConnection, faults: Faults
 ) -> None:
     faults.happen("committed hang", times=10)
-    # 0.5 s and 1 s are too short for what takes 1.5 s, 2 s are not.
+    # 1 s and 2 s are too short for what takes 3 s, 4 s are not.
     assert insert_until_it_is_stored(connection) == 2
     assert connection.patience.seconds == PATIENCE_S
     assert stored(connection) == 1

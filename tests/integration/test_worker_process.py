@@ -59,7 +59,7 @@ class Endpoints:
     port: int
 
     def ask(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -130,7 +130,7 @@ def test_readiness_follows_a_store_that_is_killed_and_comes_back(
         migrated(url)
     with process(log, *worker) as running:
         until(lambda: endpoints.ask("/healthz") == (200, "ok\n"), "healthy before its store is up")
-        assert "does not answer" in endpoints.ask("/readyz")[1]
+        until(lambda: "does not answer" in endpoints.ask("/readyz")[1], "it says what is away")
         with process(tmp_path / "store.log", *store) as killed:
             until(endpoints.is_ready, "ready once the store is up")
             send(kafka_broker, topic, 0)

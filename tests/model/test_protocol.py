@@ -7,6 +7,7 @@ import pytest
 from tests.model.explorer import SpaceTooLargeError, explore
 from tests.model.protocol import Protocol
 from tests.model.rules import Bounds, Lease, Rules
+from tests.model.world import Table
 
 
 def states_of(bounds: Bounds, rules: Rules | None = None) -> int:
@@ -37,6 +38,12 @@ def test_offsets_lost_twice_neither_lose_nor_double_where_no_insert_is_late() ->
 
 def test_a_topic_made_anew_neither_loses_nor_doubles() -> None:
     assert states_of(Bounds(records=2, remakes=1, records_anew=1, in_flight=0)) > 30_000
+
+
+def test_log_rows_and_roll_ups_may_land_in_either_order() -> None:
+    # They are inserted side by side.
+    order = (Table.INTENTS, Table.ROLLUP, Table.LOG, Table.LEDGER)
+    assert states_of(Bounds(records=2), Rules(order=order)) > 10_000
 
 
 def test_what_the_lease_leaves_open_the_tokens_close() -> None:

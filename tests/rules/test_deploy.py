@@ -122,3 +122,39 @@ def test_the_image_and_the_makefile_use_one_version_of_uv() -> None:
 
 def test_the_local_broker_is_the_kafka_of_the_compose_file(services: dict[str, Any]) -> None:
     assert services["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
+
+
+@pytest.fixture(scope="module")
+def container() -> dict[str, Any]:
+    text = (ROOT / "deploy" / "kubernetes" / "serve.yaml").read_text(encoding="utf-8")
+    deployment = next(each for each in yaml.safe_load_all(text) if each["kind"] == "Deployment")
+    found: dict[str, Any] = deployment["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def test_the_console_is_open_to_others_only_with_tokens(
+    services: dict[str, Any], container: dict[str, Any]
+) -> None:
+    variables = {each["name"] for each in container["env"]}
+    assert "INFEROMETER_WEB_TOKENS_FILE" in variables & set(services["serve"]["environment"])
+
+
+def test_the_manifest_runs_a_command_of_ours_with_settings_that_work(
+    container: dict[str, Any],
+) -> None:
+    assert container["image"] == f"inferometer:{__version__}"
+    name, *rest = container["args"]
+    command_parser(name, load_command(name)).parse_args(rest)
+    made_up = {each["name"]: each.get("value", "x" * 64) for each in container["env"]}
+    assert config.resolve(made_up).problems == ()
+
+
+def test_the_manifest_writes_no_secret_down_and_runs_as_nobody_special(
+    container: dict[str, Any],
+) -> None:
+    secret = re.compile("PASSWORD|KEY")
+    assert all("value" not in each for each in container["env"] if secret.search(each["name"]))
+    security = container["securityContext"]
+    assert security["readOnlyRootFilesystem"] is True
+    assert security["allowPrivilegeEscalation"] is False
+    assert security["capabilities"] == {"drop": ["ALL"]}

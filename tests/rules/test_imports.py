@@ -36,8 +36,8 @@ CONTRACT = "pydantic pydantic_core annotated_types orjson"
 COMPUTATION = f"{CONTRACT} numpy pyarrow duckdb numba llvmlite cramjam msgspec"
 
 SHIPPED_BY_SDK = (
-    "core.bins core.events core.codec core.signals core.reasons core.fields core.quick_check "
-    "core.arrow_schema"
+    "core.bins core.events core.codec core.signals core.gauges core.reasons core.fields "
+    "core.quick_check core.arrow_schema"
 )
 
 ROOMS = {
@@ -47,22 +47,26 @@ ROOMS = {
     "core": _room("", COMPUTATION),
     "ports": _room("core", "pyarrow"),
     "alert_ports": _room("core"),
-    "testing": _room("core ports alert_ports", "numpy pyarrow"),
-    "jobs": _room("core ports alert_ports", "numpy pyarrow"),
+    "query_ports": _room("core"),
+    "testing": _room("core ports alert_ports query_ports", "numpy pyarrow"),
+    "jobs": _room("core ports alert_ports query_ports", "numpy pyarrow"),
     "kafka": _room(
         "core ports jobs kafka_security",
         "faust mode aiokafka numpy numba cramjam pyarrow yarl confluent_kafka",
     ),
     "clickhouse": _room(
-        "core ports schemas",
+        "core ports query_ports schemas",
         "clickhouse_connect urllib3 chdb numpy pyarrow orjson aiohttp cramjam",
     ),
     "webhooks": _room("core alert_ports", f"{CONTRACT} aiohttp yarl jinja2 yaml"),
-    "web": _room("core alert_ports", "aiohttp orjson"),
+    "web": _room(
+        "core alert_ports query_ports jobs",
+        f"{CONTRACT} aiohttp fastapi starlette uvicorn",
+    ),
     "slo_files": _room("core", "pydantic pydantic_core yaml"),
     "prices": _room("core", "genai_prices orjson yaml"),
     "schemas": _room(),
-    "prometheus": _room("core ports", "prometheus_client pyarrow"),
+    "prometheus": _room("core ports alert_ports", "prometheus_client pyarrow"),
     "sdk": _room(f"{SHIPPED_BY_SDK} kafka_security", "orjson"),
     "simulate": _room("core sdk kafka_security", "numpy orjson"),
     "config": _room("core kafka_security"),
@@ -88,8 +92,9 @@ WIDER: dict[str, Room] = {
     "sdk.tables": _room("", "pyarrow"),
     "sdk.prometheus": _room("", "prometheus_client"),
     # A command that fronts one room imports it; what joins rooms goes through runtime.
-    "cli.slo": _room("slo_files"),
-    "cli.schema": _room("slo_files webhooks"),
+    "cli.slo": _room("slo_files webhooks"),
+    "cli.schema": _room("slo_files webhooks web"),
+    "cli.token": _room("web"),
     "cli.sql": _room("clickhouse"),
     "cli.migrate": _room("clickhouse"),
     "cli.store_flags": _room("clickhouse"),
@@ -103,6 +108,7 @@ ONLY_HERE = {
     "confluent_kafka": (
         "kafka.alert_producer",
         "kafka.embedded",
+        "kafka.librdkafka_clients",
         "kafka.log_state",
         "kafka.partition_reader",
         "kafka.readiness",

@@ -16,6 +16,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from inferometer.prometheus.readings import Readings
+from inferometer.prometheus.web_metrics import WebMetrics
 from inferometer.prometheus.worker_metrics import WorkerMetrics
 from inferometer.sdk.prometheus import ClientCollector
 from inferometer.sdk.stats import ClientStats
@@ -72,11 +73,15 @@ def producer_registry() -> CollectorRegistry:
     return registry
 
 
-REGISTRIES = {"worker": worker_registry, "producer": producer_registry}
+def web_registry() -> CollectorRegistry:
+    return WebMetrics(version="1", is_store_up=lambda: True).registry
+
+
+REGISTRIES = {"worker": worker_registry, "producer": producer_registry, "web": web_registry}
 
 
 def known_metrics() -> set[str]:
-    """Return every name under which a worker or a producer exposes samples."""
+    """Return every name under which a worker, a producer or a server exposes samples."""
     return {
         f"{family.name}{suffix}"
         for registry in REGISTRIES.values()

@@ -129,6 +129,15 @@ def test_an_example_event_is_valid(line: bytes) -> None:
     jsonschema.validate(json.loads(line), EVENT_SCHEMAS["inference.request.v1"]())
 
 
+def test_the_example_gauges_are_valid() -> None:
+    lines = examples("inference.gauge.v1.jsonl")
+    assert len(lines) == 3
+    for line in lines:
+        sample = codec.decode_signal_or_sample(line)
+        assert codec.decode_signal_or_sample(encode_signal(sample)) == sample
+        jsonschema.validate(json.loads(line), EVENT_SCHEMAS["inference.gauge.v1"]())
+
+
 def test_the_example_signal_is_valid() -> None:
     (line,) = examples("inference.signal.v1.jsonl")
     codec.decode_signal(line)

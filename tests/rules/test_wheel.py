@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,15 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
 @pytest.fixture(scope="session")
 def with_sdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return install(wheel, tmp_path_factory.mktemp("sdk"), "[sdk]")
+
+
+def test_the_wheel_has_the_console_and_its_charting_library(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if "/web/console/" in name}
+    folder = "inferometer/web/console"
+    assert names >= {
+        f"{folder}/index.html", f"{folder}/THIRD_PARTY.md", f"{folder}/vendor/echarts.esm.min.js"
+    }  # fmt: skip
 
 
 def test_without_extras_the_schemas_are_found(bare: Installed) -> None:

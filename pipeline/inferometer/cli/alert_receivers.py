@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from inferometer.cli.command import OK, PROBLEMS, UsageError, add_subcommand
+from inferometer.cli.text_table import text_table
 from inferometer.core.alerts.payload import instant
 
 if TYPE_CHECKING:
@@ -110,7 +111,4 @@ def _print(rows: list[dict[str, Any]], arguments: argparse.Namespace, context: C
         [str(name) for name in rows[0]],
         *([str(value) for value in row.values()] for row in rows),
     ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip(), file=context.stdout)
+    print(text_table(table), file=context.stdout)

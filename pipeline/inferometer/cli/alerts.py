@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inferometer.cli import alert_receivers
+from inferometer.cli.accept_level import add_accept, run_accept
 from inferometer.cli.backtest import add_backtest, run_backtest
 from inferometer.cli.command import OK, add_subcommand
 from inferometer.cli.store_flags import add_store_flags, store_overrides
@@ -24,6 +25,7 @@ inferometer alerts status --kafka localhost:9092 --slo slos/
 inferometer alerts status --slo slos/ --json
 inferometer alerts test oncall --receivers receivers.yaml
 inferometer alerts redeliver --kafka localhost:9092
+inferometer alerts accept ttft-unusual model=m-large --comment "new hardware"
 """
 
 
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_flags(status)
     status.add_argument("--json", action="store_true", help="JSON instead of a table")
     alert_receivers.add_actions(subcommands, _add_flags)
+    add_accept(subcommands)
     add_backtest(subcommands)
 
 
@@ -64,6 +67,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Work until a signal, or answer a question."""
     if arguments.action == "backtest":
         return run_backtest(arguments, context)
+    if arguments.action == "accept":
+        return run_accept(arguments, context)
     settings = chosen_settings(arguments, context)
     if arguments.action == "status":
         return _status(arguments, context, settings)

@@ -39,6 +39,10 @@ def add_backtest(subcommands: argparse._SubParsersAction[Any]) -> None:
         help=f"event time: {INSTANT_HELP}; default: where the log begins",
     )  # fmt: skip
     parser.add_argument("--to", dest="until", metavar="T", type=Instant, help="default: now")
+    parser.add_argument(
+        "--maintenance", metavar="FILE", type=Path,
+        help="windows whose events do not count: what `silence list --expired --json` printed",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one object, for machines")
 
 
@@ -55,6 +59,7 @@ def run_backtest(arguments: argparse.Namespace, context: Context) -> int:
         since=_instant(arguments.since, at),
         until=_instant(arguments.until, at) or at,
         progress=Progress(context.stderr),
+        maintenance=arguments.maintenance,
     )
     for problem in found["problems"]:
         print(f"problem  {problem}", file=context.stderr)

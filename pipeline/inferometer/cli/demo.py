@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
-import threading
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from inferometer.cli.command import Context
+    from inferometer.config import Settings
     from inferometer.core.reports import StreamTotals
     from inferometer.runtime.demo import Demo
+    from inferometer.runtime.embedded import EmbeddedPipeline
 
-SUMMARY = "run a simulated GPU fleet through broker, worker and store, live"
+SUMMARY = "run a simulated GPU fleet through broker, worker and store, live, with the console"
 QUIET_LOG_LEVEL = "warning"
 EXAMPLE = """
 inferometer demo
 inferometer demo --for 60s --rate 500 --seed 7 --data ./data
+inferometer demo --for 30s --no-serve
 inferometer demo --for 10m --outage 60s..4m --receivers receivers.yaml
 """
 
@@ -31,6 +33,9 @@ DEFAULT_FOR_S = 60.0
 DEFAULT_RATE = 300.0
 REFRESH_S = 1.0
 PLAIN_EVERY_S = 5.0
+MAX_PORT = 65_536
+FIRST_PAGE = "/overview?from=now-5m"
+"""A day would be an empty chart with a dot at its end."""
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 LOOK_FURTHER = (
     "SELECT window_start, model, rps, success_ratio, ttft_p99_ms, cost_usd FROM model_1m",
@@ -46,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--for",
         dest="duration_s",
         type=_duration,
-        default=DEFAULT_FOR_S,
         metavar="60s",
-        help="how long: seconds, 5m or 1h; default 60s; interrupt to end earlier",
+        help="how long: seconds, 5m or 1h; interrupt to end earlier; default: until interrupted on a "
+        "terminal that serves the console, else 60s",
     )
     parser.add_argument(
         "--rate",
@@ -73,6 +78,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", type=Path, help="folder of the store; default: ./data/demo"
     )
+    parser.add_argument(
+        "--serve",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="serve query API and console at 127.0.0.1; default: yes",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        metavar="N",
+        help="port of query API and console; default: 8700, or the next free one",
+    )
     parser.add_argument("--json", action="store_true", help="the summary as one JSON object")
 
 
@@ -80,6 +97,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     """Run until the time is over or an interrupt; return 0 only if nothing was lost."""
     from inferometer.runtime.demo import Demo
     from inferometer.runtime.embedded import DEMO, EmbeddedPipeline
+    from inferometer.runtime.stopping import stopping_signals
 
     data_dir = arguments.data or Path("data") / "demo"
     settings = context.settings(
@@ -90,7 +108,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     )
     print(f"starting broker, store and worker (data in {data_dir})", file=context.stderr)
     with (
-        _interrupts() as stopping,
+        stopping_signals() as stopping,
         EmbeddedPipeline(
             data_dir=data_dir,
             settings=settings,
@@ -106,16 +124,40 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             outage_s=arguments.outage,
         )
         demo.start()
-        deadline = time.monotonic() + arguments.duration_s
-        _show(demo, context, lambda: stopping.is_set() or time.monotonic() >= deadline)
-        print("the fleet has stopped; storing what is on its way", file=context.stderr)
-        totals = demo.finish(lambda _accounted: None)
+        with _served(pipeline, settings, arguments, context) as link:
+            deadline = time.monotonic() + _duration_s(arguments, context)
+            _show(demo, context, lambda: stopping.is_set() or time.monotonic() >= deadline, link)
+            print("the fleet has stopped; storing what is on its way", file=context.stderr)
+            totals = demo.finish(lambda _accounted: None)
         objectives = pipeline.alert_status()
     complete = totals.stored + totals.dead_lettered + totals.duplicates == demo.produced
     _print_summary(demo.produced, totals, data_dir, arguments, context)
     if not arguments.json:
         _print_objectives(objectives, context)
     return OK if complete else PROBLEMS
+
+
+@contextlib.contextmanager
+def _served(
+    pipeline: EmbeddedPipeline, settings: Settings, arguments: argparse.Namespace, context: Context
+) -> Iterator[str]:
+    """Serve the pipeline's store meanwhile, and yield the link to its console."""
+    if not arguments.serve:
+        yield ""
+        return
+    from inferometer.runtime.demo_console import served
+
+    with served(pipeline, settings, port=arguments.port) as web:
+        link = web.link(FIRST_PAGE)
+        print(f"console and query API: {link}", file=context.stderr)
+        yield link
+
+
+def _duration_s(arguments: argparse.Namespace, context: Context) -> float:
+    if arguments.duration_s is not None:
+        return float(arguments.duration_s)
+    # Who opens the console wants it to stay; a script wants an end.
+    return math.inf if arguments.serve and context.stderr.isatty() else DEFAULT_FOR_S
 
 
 def _print_objectives(objectives: list[dict[str, Any]], context: Context) -> None:
@@ -125,28 +167,7 @@ def _print_objectives(objectives: list[dict[str, Any]], context: Context) -> Non
         print(f"\n{status_table(objectives)}", file=context.stdout)
 
 
-@contextlib.contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Yield an event that an interrupt sets, so that the end is orderly; a second one aborts."""
-    stopping = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-
-    def handle(number: int, _frame: Any) -> None:
-        if stopping.is_set():
-            raise KeyboardInterrupt
-        stopping.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _show(demo: Demo, context: Context, is_over: Callable[[], bool]) -> None:
+def _show(demo: Demo, context: Context, is_over: Callable[[], bool], link: str) -> None:
     from rich.console import Console
     from rich.live import Live
 
@@ -159,7 +180,7 @@ def _show(demo: Demo, context: Context, is_over: Callable[[], bool]) -> None:
     with Live(console=console, auto_refresh=False) as live:
 
         def refresh() -> None:
-            live.update(render(demo.view()), refresh=True)
+            live.update(render(demo.view(), link), refresh=True)
 
         _every(REFRESH_S, is_over, refresh)
 
@@ -204,6 +225,7 @@ def _print_summary(
     for query in LOOK_FURTHER:
         print(f'  inferometer sql "{query}" --data {data_dir}', file=context.stdout)
     print(f"  inferometer explain --data {data_dir}", file=context.stdout)
+    print(f"  inferometer serve --data {data_dir}", file=context.stdout)
 
 
 def _duration(text: str) -> float:
@@ -236,3 +258,9 @@ def _rate(text: str) -> float:
     if rate <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} must be above 0 requests a second")
     return rate
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < MAX_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port, 0 to {MAX_PORT - 1}")

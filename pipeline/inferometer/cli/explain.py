@@ -97,10 +97,11 @@ def _print_list(rows: list[dict[str, Any]], arguments: argparse.Namespace, out: 
     if not rows:
         print("no incident in this span", file=out)
     for row in rows:
+        shared = ", told together with another" if row["is_told_with_another"] else ""
         ended = f"resolved {_time(row['resolved_at'])}" if row["resolved_at"] else "OPEN"
         print(
             f"{row['incident_id']}  {row['severity']:<6}  {_time(row['detected_at'])}  {ended}  "
-            f"{_labels(row['labels'])}  pages {row['pages_delivered']}",
+            f"{_labels(row['labels'])}  pages {row['pages_delivered']}{shared}",
             file=out,
         )
 
@@ -123,19 +124,25 @@ def _print_one(found: Explanation, out: TextIO) -> None:
         text = "  ".join(filter(None, details))
         print(f"  {_time(each['at'])}  {each['severity']:<6}  {each['kind']:<18}  {text}", file=out)
         for facts in each["conditions"] if each["rule"] else ():
-            print(f"      {_facts(facts)}", file=out)
+            # Numbers are kept of what is true: when it ends, they are those of the tick before.
+            print(f"      {'' if facts['is_true'] else 'last true: '}{_facts(facts)}", file=out)
     print("who was told", file=out)
     if not found.attempts:
         print("  nobody", file=out)
+    own = one["incident_id"]
     for each in found.attempts:
         status = f" {each['http_status']}" if each["http_status"] else ""
         error = f"  {each['error']}" if each["error"] else ""
         print(
             f"  {_time(each['at'])}  {each['transition']:<9}  {each['receiver']} "
             f"({each['format']})  attempt {each['attempt']}: {each['outcome']}{status}, "
-            f"{each['duration_ms']} ms{error}",
+            f"{each['duration_ms']} ms{error}{_together(each['incident_id'], own)}",
             file=out,
         )
+
+
+def _together(told_id: str, own_id: str) -> str:
+    return "" if told_id == own_id else f"  (told together with {told_id})"
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

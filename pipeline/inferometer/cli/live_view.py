@@ -32,8 +32,8 @@ def sparkline(values: Sequence[float]) -> str:
     )
 
 
-def render(view: DemoView) -> Group:
-    """Return what the terminal shows."""
+def render(view: DemoView, link: str = "") -> Group:
+    """Return what the terminal shows; `link` leads to the console."""
     total_rps = sum(model.rps for model in view.models)
     title = Text.assemble(
         ("inferometer demo", "bold"),
@@ -41,7 +41,10 @@ def render(view: DemoView) -> Group:
         (f"{total_rps:,.0f} requests/s", "bold cyan"),
     )
     spark = Text.assemble(("requests/s by 10 s  ", "dim"), (sparkline(view.rates[:-1]), "cyan"))
-    return Group(title, spark, models_table(view.models))
+    # Not wrapped or cut: a token that lost its end opens nothing.
+    console = Text(f"console  {link}", style="bold", no_wrap=True, overflow="ignore")
+    table = models_table(view.models)
+    return Group(title, spark, console, table) if link else Group(title, spark, table)
 
 
 def models_table(models: Sequence[ModelRow]) -> Table:

@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, str] = {
     "replay": "inferometer.cli.replay",
     "sql": "inferometer.cli.sql",
     "worker": "inferometer.cli.worker",
+    "serve": "inferometer.cli.serve",
+    "token": "inferometer.cli.token",
     "simulate": "inferometer.cli.simulate",
     "migrate": "inferometer.cli.migrate",
     "topics": "inferometer.cli.topics",
@@ -44,6 +46,7 @@ COMMANDS: Mapping[str, str] = {
     "silence": "inferometer.cli.silence",
     "slo": "inferometer.cli.slo",
     "prices": "inferometer.cli.prices",
+    "bill": "inferometer.cli.bill",
     "size": "inferometer.cli.size",
     "schema": "inferometer.cli.schema",
     "config": "inferometer.cli.config",
@@ -65,6 +68,7 @@ SERVER_MODULES = frozenset(
         "confluent_kafka",
         "cramjam",
         "duckdb",
+        "fastapi",
         "faust",
         "genai_prices",
         "mode",
@@ -74,6 +78,8 @@ SERVER_MODULES = frozenset(
         "prometheus_client",
         "pyarrow",
         "rich",
+        "starlette",
+        "uvicorn",
         "yaml",
     }
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from inferometer.cli.command import OK, PROBLEMS, Context, add_subcommand
+from inferometer.cli.text_table import text_table
 
 if TYPE_CHECKING:
     from inferometer.core.price_book import PriceBook
@@ -158,10 +159,7 @@ def _row(price: Price) -> dict[str, Any]:
 
 def _print_table(rows: list[dict[str, Any]], context: Context) -> None:
     cells = [COLUMNS, *(tuple(_text(row[name]) for name in COLUMNS) for row in rows)]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(COLUMNS))]
-    for line in cells:
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print(text.rstrip(), file=context.stdout)
+    print(text_table(cells), file=context.stdout)
 
 
 def _text(value: object) -> str:

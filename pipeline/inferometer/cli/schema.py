@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     import argparse
     from importlib.resources.abc import Traversable
 
-SUMMARY = "list or print the published contracts: events, configuration, AsyncAPI"
+SUMMARY = "list or print the published contracts: events, configuration, AsyncAPI, OpenAPI"
 EXAMPLE = """
 inferometer schema
 inferometer schema inference.request.v1 > inference.request.v1.schema.json
+inferometer schema openapi > openapi.json
 inferometer schema inference.request.v1 --against inference.request.v1.schema.json
 """
 
 SUFFIXES = (".schema.json", ".yaml")
+OPENAPI_FILE = "openapi.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +66,7 @@ def generated() -> dict[str, dict[str, Any]]:
     from inferometer.core.arrow_contract import ARROW_CONTRACT, arrow_contract
     from inferometer.core.contracts import EVENT_SCHEMAS
     from inferometer.slo_files.schema import SCHEMA_FILE, slo_file_schema
+    from inferometer.web.api.app import openapi_schema
     from inferometer.webhooks import body_schema, receivers_file
 
     events = {f"events/{name}.schema.json": make() for name, make in EVENT_SCHEMAS.items()}
@@ -73,6 +76,7 @@ def generated() -> dict[str, dict[str, Any]]:
         SCHEMA_FILE: slo_file_schema(),
         receivers_file.SCHEMA_FILE: receivers_file.receivers_schema(),
         body_schema.SCHEMA_FILE: body_schema.standard_schema(),
+        OPENAPI_FILE: openapi_schema(),
     }
 
 
@@ -118,6 +122,7 @@ def _published() -> dict[str, Traversable]:
         for suffix in SUFFIXES
         if file.name.endswith(suffix)
     }
+    found |= {file.name.removesuffix(".json"): file for file in files if file.name == OPENAPI_FILE}
     return dict(sorted(found.items()))
 
 

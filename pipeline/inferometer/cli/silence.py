@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     expiring.add_argument("ids", metavar="ID", nargs="+", help="as add printed and list shows it")
     for subparser in (listing, expiring):
-        _add_place(subparser)
+        add_place(subparser)
 
 
 def _add_add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -92,10 +92,7 @@ def _add_add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--start", metavar="T", type=Instant, help=f"default now; {INSTANT_HELP}")
     parser.add_argument("--end", metavar="T", type=Instant, help="instead of --duration")
-    parser.add_argument("--comment", metavar="TEXT", required=True, help="why, for others")
-    parser.add_argument(
-        "--author", metavar="NAME", help="who; default: the variable USER or LOGNAME"
-    )
+    add_reason(parser)
     parser.add_argument(
         "--effect",
         choices=EFFECTS,
@@ -108,10 +105,19 @@ def _add_add(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         type=Path,
         help="YAML with Alertmanager's time_intervals: on at those times only, until --end if given",
     )
-    _add_place(parser)
+    add_place(parser)
 
 
-def _add_place(parser: argparse.ArgumentParser) -> None:
+def add_reason(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of why, and of who says it; see `author_of`."""
+    parser.add_argument("--comment", metavar="TEXT", required=True, help="why, for others")
+    parser.add_argument(
+        "--author", metavar="NAME", help="who; default: the variable USER or LOGNAME"
+    )
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of who is asked."""
     parser.add_argument(
         "--url",
         metavar="URL",
@@ -125,24 +131,34 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Do what the subcommand says; exit 1 where the alerts refuse."""
+    actions = {"add": _add, "list": _list, "expire": _expire}
+    return actions[arguments.action](arguments, context, client_of(arguments, context))
+
+
+def client_of(arguments: argparse.Namespace, context: Context) -> SilenceClient:
+    """Return who asks the interface that the flags of `add_place` and the settings name."""
     from inferometer.runtime.silences import SilenceClient, interface_url
 
     alerts = context.settings({"alerts.http_token_file": arguments.token_file}).alerts
     url = arguments.url or interface_url(alerts)
-    client = SilenceClient(url, token=alerts.http_token.reveal())
-    actions = {"add": _add, "list": _list, "expire": _expire}
-    return actions[arguments.action](arguments, context, client)
+    return SilenceClient(url, token=alerts.http_token.reveal())
+
+
+def author_of(arguments: argparse.Namespace, context: Context) -> str:
+    """Return who says it. Raises UsageError."""
+    author = arguments.author or context.environ.get("USER") or context.environ.get("LOGNAME")
+    if not author:
+        raise UsageError("who is it? give --author NAME")
+    return str(author)
 
 
 def _add(arguments: argparse.Namespace, context: Context, client: SilenceClient) -> int:
     from inferometer.runtime.silences import schedule_of
 
-    author = arguments.author or context.environ.get("USER") or context.environ.get("LOGNAME")
-    if not author:
-        raise UsageError("who silences? give --author NAME")
+    author = author_of(arguments, context)
     if arguments.schedule and not arguments.effect:
         raise UsageError("--schedule needs --effect: only a maintenance window comes again")
-    said: dict[str, Any] = {"matchers": _matchers(arguments.matchers), "createdBy": author}
+    said: dict[str, Any] = {"matchers": matchers_of(arguments.matchers), "createdBy": author}
     said.update(_times(arguments))
     if arguments.effect is None:
         kind, new_id = "silence", client.add_silence({**said, "comment": arguments.comment})
@@ -161,30 +177,33 @@ def _times(arguments: argparse.Namespace) -> dict[str, str]:
     if arguments.end is not None and arguments.duration is not None:
         raise UsageError("--end and --duration exclude each other; keep one of the two")
     at = now()
-    start = at if arguments.start is None else _at(arguments.start, at)
-    times = {} if arguments.start is None else {"startsAt": _text(start)}
+    start = at if arguments.start is None else instant_of(arguments.start, at)
+    times = {} if arguments.start is None else {"startsAt": instant_text(start)}
     if arguments.end is not None:
-        return {**times, "endsAt": _text(_at(arguments.end, at))}
+        return {**times, "endsAt": instant_text(instant_of(arguments.end, at))}
     if arguments.schedule is not None and arguments.duration is None:
         return times
     length = arguments.duration.length if arguments.duration else timedelta(hours=1)
     try:
-        return {**times, "endsAt": _text(start + length)}
+        return {**times, "endsAt": instant_text(start + length)}
     except OverflowError as error:
         raise UsageError("--duration ends after the year 9999") from error
 
 
-def _at(instant: Instant, now: datetime) -> datetime:
+def instant_of(instant: Instant, now: datetime) -> datetime:
+    """Return the instant that a flag names."""
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(instant.seconds(now), UTC)
 
 
-def _text(at: datetime) -> str:
+def instant_text(at: datetime) -> str:
+    """Return an instant as requests have it."""
     return at.isoformat(timespec="milliseconds")
 
 
-def _matchers(texts: list[str]) -> list[dict[str, Any]]:
+def matchers_of(texts: list[str]) -> list[dict[str, Any]]:
+    """Return matchers as requests have them. Raises UsageError."""
     from inferometer.core.alerts.matcher_texts import parse_matcher
 
     found = []

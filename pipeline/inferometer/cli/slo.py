@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inferometer.cli.command import OK, PROBLEMS, Context, UsageError, add_subcommand
+from inferometer.cli.text_table import text_table
 from inferometer.errors import PipelineError
 from inferometer.names import BAD_REQUESTS_METRIC, VALID_REQUESTS_METRIC
 
@@ -55,6 +57,12 @@ def _add_check(
         type=_rate,
         metavar="N",
         help="expected traffic of one group, where a file does not tell",
+    )
+    check.add_argument(
+        "--receivers",
+        type=Path,
+        metavar="FILE",
+        help="also hold the receivers that are named against this receivers file",
     )
     check.add_argument("--json", action="store_true", help="one object, for machines")
     return check
@@ -117,6 +125,8 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _check(found: SloFiles, arguments: argparse.Namespace, context: Context) -> int:
+    if arguments.receivers is not None:
+        found = _with_receivers(found, arguments.receivers, context)
     fails = bool(found.problems or (arguments.strict and found.cautions))
     if arguments.json:
         answer = {
@@ -144,6 +154,18 @@ def _check(found: SloFiles, arguments: argparse.Namespace, context: Context) -> 
         file=context.stdout,
     )
     return PROBLEMS if fails else OK
+
+
+def _with_receivers(found: SloFiles, path: Path, context: Context) -> SloFiles:
+    """Return what was found, and the receivers that are named in vain."""
+    from inferometer.slo_files.receiver_names import unknown_receivers
+    from inferometer.webhooks.receivers_file import load_receivers_file
+
+    receivers = load_receivers_file(path, environ=context.environ)
+    for problem in receivers.problems:
+        print(f"caution  {problem}", file=context.stderr)
+    unknown = unknown_receivers(found, receivers.receivers)
+    return replace(found, problems=(*found.problems, *unknown))
 
 
 def _list(found: SloFiles, arguments: argparse.Namespace, context: Context) -> int:
@@ -273,10 +295,7 @@ def _duration(seconds: float) -> str:
 
 def _print_table(rows: Sequence[Mapping[str, Any]], context: Context) -> None:
     cells = [COLUMNS, *(tuple(_cell(row[name]) for name in COLUMNS) for row in rows)]
-    widths = [max(len(line[place]) for line in cells) for place in range(len(COLUMNS))]
-    for line in cells:
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print(text.rstrip(), file=context.stdout)
+    print(text_table(cells), file=context.stdout)
 
 
 def _cell(value: Any) -> str:

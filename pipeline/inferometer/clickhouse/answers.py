@@ -6,7 +6,7 @@ import enum
 import re
 from typing import TYPE_CHECKING, Protocol, cast
 
-from inferometer.clickhouse.refusals import READONLY_CODE, error_code, store_errors
+from inferometer.clickhouse.refusals import READONLY_CODE, error_code
 from inferometer.errors import StoreError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def answer(connection: StoreConnection, query: str, form: Format) -> Iterator[by
             "INTO OUTFILE would write a file; redirect the output instead", retryable=False
         )
     try:
-        with store_errors(connection.settings.place):
+        with connection.errors():
             yield from _pieces(connection, text, None if _OWN_FORMAT.search(bare) else form)
     except StoreError as error:
         cause = error.__cause__

@@ -19,7 +19,6 @@ from inferometer.clickhouse.partition_checks import (
     StoredPlaces,
     WindowsOfChunks,
 )
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.clickhouse.rollup_checks import CompareWindows, DifferingGroups, FoldedDimensions
 from inferometer.core.audit_spans import HourRows, Slice
 from inferometer.core.chunks import StreamPartition
@@ -195,7 +194,7 @@ class ClickHouseAuditStore:
 
     def _rows(self, query: _Sql) -> list[Any]:
         text, parameters = query
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             found = self._connection.reader().query(text, parameters, settings=_GROUP_BY_SETTINGS)
             return list(found.result_rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from inferometer.clickhouse.refusals import store_errors
 from inferometer.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from clickhouse_connect.driver.client import Client
@@ -45,7 +47,9 @@ class StoreConnection:
     Readers are apart, because a client that was once told to be read-only stays so.
     """
 
-    def __init__(self, settings: StoreSettings, *, create: bool = True) -> None:
+    def __init__(
+        self, settings: StoreSettings, *, create: bool = True, answer_timeout_s: int | None = None
+    ) -> None:
         """Open the store; with `create`, make folder and database where they are missing.
 
         Raises ConfigError for settings that cannot work, StoreError when the store cannot be had.
@@ -54,7 +58,8 @@ class StoreConnection:
         if problems:
             raise ConfigError([f"store.{problem}" for problem in problems])
         self.settings = settings
-        self._answer_timeout_s = ANSWER_TIMEOUT_S if create else LONG_ANSWER_TIMEOUT_S
+        otherwise = ANSWER_TIMEOUT_S if create else LONG_ANSWER_TIMEOUT_S
+        self._answer_timeout_s = answer_timeout_s or otherwise
         self.patience = Patience()
         """With inserts, whose outcome is unknown without an answer."""
         # The driver would copy the rows, write them to a file on disk and take that away again:
@@ -86,6 +91,15 @@ class StoreConnection:
         # 2 and not 1: the latter forbids the settings that an answer's format needs.
         return self._of_this_thread("reader", {"readonly": "2"})
 
+    def new_reader(self) -> Client:
+        """Return a client like `reader` that belongs to no thread; the caller closes it.
+
+        For an answer that is read in pieces by several threads. Raises StoreError.
+        """
+        if self._is_closed:
+            raise StoreError(f"the store at {self.settings.place} is closed", retryable=False)
+        return self._open_client(self.settings.database, {"readonly": "2"})
+
     def close(self) -> None:
         """Close every client of every thread, and let the folder go; safe to call twice."""
         self._is_closed = True
@@ -97,6 +111,21 @@ class StoreConnection:
             self.memory_file.close()
         if self._folder_lock is not None:
             self._folder_lock.release()
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise StoreError for whatever the client library raises inside.
+
+        Embedded, this thread's clients are closed then: one whose question ran out of memory
+        answers its next question with no rows and no error, which would pass for "never seen".
+        """
+        try:
+            with store_errors(self.settings.place):
+                yield
+        except StoreError:
+            if self.settings.is_embedded:
+                self.close_of_this_thread()
+            raise
 
     def close_of_this_thread(self) -> None:
         """Close the calling thread's clients; for threads that end before the store does."""

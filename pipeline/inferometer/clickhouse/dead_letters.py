@@ -6,7 +6,6 @@ import base64
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.core.redrive import DeadLetterRow, LetterPlace
 from inferometer.names import DEAD_LETTERS_TABLE, REDRIVES_TABLE
@@ -188,7 +187,7 @@ class ClickHouseDeadLetters:
 
     def _rows(self, query: tuple[str, dict[str, Any]]) -> list[Any]:
         text, parameters = query
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             return list(self._connection.reader().query(text, parameters).result_rows)
 
 

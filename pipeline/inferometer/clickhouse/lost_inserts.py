@@ -66,7 +66,7 @@ class LostInserts:
         first = int(offsets.min())
         span = OffsetSpan(_source(rows), first, int(offsets.max()) + 1)
         text, parameters = StoredPlaces(table, span).sql()
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             stored = self._connection.reader().query_arrow(text, parameters)
         known = _places(
             stored.column("kafka_offset").to_numpy(),

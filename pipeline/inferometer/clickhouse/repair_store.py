@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.names import REPAIRS_TABLE
 
@@ -44,5 +43,5 @@ class ClickHouseRepairStore:
     def count_repairs(self, token_prefix: str) -> int:
         """Return how many repairs were done; see `RepairStore.count_repairs`."""
         text, parameters = RepairsDone(token_prefix).sql()
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             return int(self._connection.reader().query(text, parameters).result_rows[0][0])

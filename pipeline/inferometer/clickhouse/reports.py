@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.cubes import RESOLUTION_1H, SERVICE, SKETCHES, bins_column, rows_table
 from inferometer.core.reports import ModelRow, Sketches, StreamTotals
 from inferometer.names import DEAD_LETTERS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
@@ -124,5 +123,5 @@ class StoreReports:
 
     def _rows(self, query: tuple[str, dict[str, Any]]) -> list[Any]:
         text, parameters = query
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             return list(self._connection.reader().query(text, parameters).result_rows)

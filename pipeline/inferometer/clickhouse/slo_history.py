@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.slo.definitions import Availability, Cost, CostPer, Duration, Latency
 from inferometer.core.slo.stored_counts import StoredCounts
 from inferometer.errors import StateError
@@ -143,7 +142,7 @@ class ClickHouseSloHistory:
     def counts(self, slo: Slo, *, since: datetime, until: datetime) -> StoredCounts:
         """Return the cells of an objective; see `SloHistory.counts`."""
         text, parameters = SloCells(slo, since, until).sql()
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             rows = self._connection.reader().query(text, parameters).result_rows
         groups: dict[tuple[str, ...], int] = {}
         size = len(slo.group_by)
@@ -166,7 +165,7 @@ class ClickHouseSloHistory:
     def oldest(self) -> datetime | None:
         """Return where the log begins; see `SloHistory.oldest`."""
         text = f"SELECT minOrNull(ts_end) FROM {REQUESTS_TABLE}"  # noqa: S608 - a constant
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             rows = self._connection.reader().query(text, tz_mode="aware").result_rows
         found: datetime | None = rows[0][0]
         return found

@@ -18,7 +18,6 @@ from inferometer.clickhouse.queries import (
     Progress,
     SpansBeforeResize,
 )
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.chunks import Intent, PartitionSpan
 from inferometer.core.dimension_lists import ADMITTED_SCHEMA
 from inferometer.core.resumption import StoredProgress
@@ -62,7 +61,6 @@ class ClickHouseChunkStore:
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
-        self._place = connection.settings.place
         self._lost = LostInserts(connection)
         # Over a network the bytes cost more than their compression; in process they cost nothing.
         self._compression = None if connection.settings.is_embedded else "lz4"
@@ -91,7 +89,7 @@ class ClickHouseChunkStore:
         rows = rows.combine_chunks().unify_dictionaries()
         settings = {**INSERT_SETTINGS, "insert_deduplication_token": token}
         client = self._connection.client()
-        with store_errors(self._place), self._connection.patience.on(client):
+        with self._connection.errors(), self._connection.patience.on(client):
             memory = self._connection.memory_file
             if memory is None:
                 body = _as_stream(rows, self._compression)
@@ -103,7 +101,7 @@ class ClickHouseChunkStore:
     def progress(self, source: StreamPartition) -> StoredProgress:
         """Return how far a partition has come; see `ChunkStore.progress`."""
         text, parameters = Progress(source).sql()
-        with store_errors(self._place):
+        with self._connection.errors():
             rows = self._connection.reader().query(text, parameters, settings=_LATEST).result_rows
         ((chunks, next_offset, intent),) = rows
         return StoredProgress(
@@ -116,7 +114,7 @@ class ClickHouseChunkStore:
     ) -> tuple[PartitionSpan, ...]:
         """Return what others stored before a resize; see `ChunkStore.spans_before_resize`."""
         text, parameters = SpansBeforeResize(source, partition_count, since).sql()
-        with store_errors(self._place):
+        with self._connection.errors():
             rows = self._connection.reader().query(text, parameters).result_rows
         return tuple(PartitionSpan(*map(int, row)) for row in rows)
 
@@ -124,14 +122,14 @@ class ClickHouseChunkStore:
         """Return where the latest events begin; see `ChunkStore.dedupe_floor`."""
         text, parameters = DedupeFloor(source, before, max_events).sql()
         client = self._connection.reader()
-        with store_errors(self._place):
+        with self._connection.errors():
             return int(client.query(text, parameters, settings=_LATEST).result_rows[0][0])
 
     def admitted_values(self, source: StreamPartition, *, before: int) -> pa.Table:
         """Return what a partition had admitted; see `ChunkStore.admitted_values`."""
         text, parameters = AdmittedValues(source, before).sql()
         client = self._connection.reader()
-        with store_errors(self._place):
+        with self._connection.errors():
             return client.query_arrow(text, parameters, settings=_LATEST).cast(ADMITTED_SCHEMA)
 
     def find_events(
@@ -144,7 +142,7 @@ class ClickHouseChunkStore:
         for start in range(0, len(event_ids), IDS_A_QUERY):
             ids = tuple(event_ids[start : start + IDS_A_QUERY])
             text, parameters = KnownEvents(span, ids).sql()
-            with store_errors(self._place):
+            with self._connection.errors():
                 found.update(row[0] for row in client.query(text, parameters).result_rows)
         return found
 
@@ -154,7 +152,7 @@ class ClickHouseChunkStore:
         """Return the ids of a span of the log; see `ChunkStore.recent_event_ids`."""
         text, parameters = EventIds(OffsetSpan(source, floor, before)).sql()
         client = self._connection.reader()
-        with store_errors(self._place):
+        with self._connection.errors():
             return client.query_arrow(text, parameters).column(0).cast(pa.string())
 
 

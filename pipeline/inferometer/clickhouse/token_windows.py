@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.core.cubes import CUBES, rows_table
 from inferometer.core.token_windows import TokenWindow
 from inferometer.names import (
@@ -114,7 +113,7 @@ class TokenWindowReports:
 
     def _rows(self, query: tuple[str, dict[str, Any]]) -> list[Any]:
         text, parameters = query
-        with store_errors(self._connection.settings.place):
+        with self._connection.errors():
             return list(self._connection.reader().query(text, parameters).result_rows)
 
 

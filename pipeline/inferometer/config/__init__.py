@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from inferometer.config.area import Area
 from inferometer.config.areas import (
     AREAS,
-    Area,
+    AlertsConfig,
     CardinalityConfig,
     KafkaConfig,
     LogConfig,
     PriceConfig,
-    Secret,
     Settings,
     StoreConfig,
     WorkerConfig,
@@ -27,6 +27,8 @@ from inferometer.config.loading import (
     variable_name,
 )
 from inferometer.config.values import TRUE_WORDS
+from inferometer.config.web_areas import WebConfig
+from inferometer.core.secret import Secret
 
 __all__ = [
     "AREAS",
@@ -35,6 +37,7 @@ __all__ = [
     "DEFAULT",
     "REQUIRE_SERVICES_VARIABLE",
     "TRUE_WORDS",
+    "AlertsConfig",
     "Area",
     "CardinalityConfig",
     "KafkaConfig",
@@ -44,6 +47,7 @@ __all__ = [
     "Secret",
     "Settings",
     "StoreConfig",
+    "WebConfig",
     "WorkerConfig",
     "config_schema",
     "load",

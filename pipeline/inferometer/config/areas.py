@@ -2,80 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from inferometer import names
+from inferometer.config.area import MAX_PORT, Area, setting
+from inferometer.config.web_areas import WebConfig
 from inferometer.core.dimension_caps import DEFAULT_CAPS
+from inferometer.core.secret import Secret
 from inferometer.kafka_security import SASL_MECHANISMS, SECURITY_PROTOCOLS, KafkaSecurity
 from inferometer.kafka_security import SETTINGS as SECURITY_SETTINGS
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 MIB = 1024 * 1024
 MAX_DAYS = 36_500
-MAX_PORT = 65_536
 MAX_CAP = 10_000_000
-
-
-class Secret:
-    """Text that shows itself only to whoever asks by `reveal()`."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text itself; never log or print it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __str__(self) -> str:
-        return "***" if self._text else ""
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other.reveal() == self._text
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-
-def _setting(
-    default: Any,
-    doc: str,
-    *,
-    choices: tuple[str, ...] = (),
-    minimum: float | None = None,
-    maximum: float | None = None,
-) -> Any:
-    bounds = {"choices": choices, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata={"doc": doc, **bounds})
-
-
-class Area:
-    """What the areas share: their bounds are checked alike."""
-
-    SECTION: ClassVar[str]
-
-    def problems(self) -> list[str]:
-        """Return what cannot work, each as `key: what, and what to do`."""
-        found = []
-        for setting in fields(cast("Any", self)):
-            problem = _out_of_bounds(getattr(self, setting.name), setting.metadata)
-            if problem:
-                found.append(f"{setting.name}: {problem}")
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,38 +25,38 @@ class KafkaConfig(Area):
 
     SECTION: ClassVar[str] = "kafka"
 
-    bootstrap_servers: str = _setting("localhost:9092", "host:port of brokers, comma-separated")
-    requests_topic: str = _setting(names.REQUESTS_TOPIC, "topic of request events")
-    signals_topic: str = _setting(names.SIGNALS_TOPIC, "topic of deadline signals")
-    partitions: int = _setting(
+    bootstrap_servers: str = setting("localhost:9092", "host:port of brokers, comma-separated")
+    requests_topic: str = setting(names.REQUESTS_TOPIC, "topic of request events")
+    signals_topic: str = setting(names.SIGNALS_TOPIC, "topic of deadline signals")
+    partitions: int = setting(
         12, "partitions of a topic made by `inferometer topics`", minimum=1, maximum=10_000
     )
-    replication_factor: int = _setting(
+    replication_factor: int = setting(
         1, "copies of a topic made by `inferometer topics`; 3 on a cluster", minimum=1, maximum=10
     )
-    group: str = _setting("inferometer", "consumer group of the workers")
-    instance_id: str = _setting(
+    group: str = setting("inferometer", "consumer group of the workers")
+    instance_id: str = setting(
         "", "static group membership: unique for each worker and the same after a restart"
     )
-    security_protocol: str = _setting(
+    security_protocol: str = setting(
         "PLAINTEXT", "how to reach the broker", choices=SECURITY_PROTOCOLS
     )
-    ssl_ca_file: Path | None = _setting(None, "certificates to trust, PEM; absent: the system's")
-    ssl_certificate_file: Path | None = _setting(
+    ssl_ca_file: Path | None = setting(None, "certificates to trust, PEM; absent: the system's")
+    ssl_certificate_file: Path | None = setting(
         None, "our own certificate, PEM, where the broker asks for one"
     )
-    ssl_key_file: Path | None = _setting(None, "key of our certificate, PEM")
-    ssl_key_password: Secret = _setting(Secret(""), "password of the key, where it has one")
-    sasl_mechanism: str = _setting("PLAIN", "how to prove who we are", choices=SASL_MECHANISMS)
-    sasl_username: str = _setting("", "user name, for PLAIN and SCRAM")
-    sasl_password: Secret = _setting(Secret(""), "password, for PLAIN and SCRAM")
-    oauth_token_url: str = _setting(
+    ssl_key_file: Path | None = setting(None, "key of our certificate, PEM")
+    ssl_key_password: Secret = setting(Secret(""), "password of the key, where it has one")
+    sasl_mechanism: str = setting("PLAIN", "how to prove who we are", choices=SASL_MECHANISMS)
+    sasl_username: str = setting("", "user name, for PLAIN and SCRAM")
+    sasl_password: Secret = setting(Secret(""), "password, for PLAIN and SCRAM")
+    oauth_token_url: str = setting(
         "", "where OAUTHBEARER gets its tokens, by client credentials; https://..."
     )
-    oauth_client_id: str = _setting("", "client id at the token endpoint")
-    oauth_client_secret: Secret = _setting(Secret(""), "client secret at the token endpoint")
-    oauth_scope: str = _setting("", "scope of the token, where the endpoint wants one")
-    oauth_ca_file: Path | None = _setting(
+    oauth_client_id: str = setting("", "client id at the token endpoint")
+    oauth_client_secret: Secret = setting(Secret(""), "client secret at the token endpoint")
+    oauth_scope: str = setting("", "scope of the token, where the endpoint wants one")
+    oauth_ca_file: Path | None = setting(
         None, "certificates to trust at the token endpoint, PEM; absent: the system's"
     )
 
@@ -145,37 +86,37 @@ class StoreConfig(Area):
 
     SECTION: ClassVar[str] = "store"
 
-    url: str = _setting("", "ClickHouse server, http(s)://host:port; excludes data_dir")
-    data_dir: Path | None = _setting(None, "folder of the embedded store; excludes url")
-    database: str = _setting("inferometer", "database of all tables and views")
-    user: str = _setting("default", "user at the server")
-    password: Secret = _setting(Secret(""), "password at the server")
-    replicated: bool = _setting(False, "make replicated tables; needs a cluster")
-    requests_retention_days: int = _setting(
+    url: str = setting("", "ClickHouse server, http(s)://host:port; excludes data_dir")
+    data_dir: Path | None = setting(None, "folder of the embedded store; excludes url")
+    database: str = setting("inferometer", "database of all tables and views")
+    user: str = setting("default", "user at the server")
+    password: Secret = setting(Secret(""), "password at the server")
+    replicated: bool = setting(False, "make replicated tables; needs a cluster")
+    requests_retention_days: int = setting(
         14,
         "event time kept in the log; also the oldest event that the door accepts",
         minimum=1,
         maximum=MAX_DAYS,
     )
-    rollup_10s_retention_days: int = _setting(
+    rollup_10s_retention_days: int = setting(
         7, "event time kept in roll-ups of 10 s", minimum=1, maximum=MAX_DAYS
     )
-    rollup_1m_retention_days: int = _setting(
+    rollup_1m_retention_days: int = setting(
         90, "event time kept in roll-ups of 1 min", minimum=1, maximum=MAX_DAYS
     )
-    rollup_1h_retention_days: int = _setting(
+    rollup_1h_retention_days: int = setting(
         1095, "event time kept in roll-ups of 1 h", minimum=1, maximum=MAX_DAYS
     )
-    dead_letters_retention_days: int = _setting(
+    dead_letters_retention_days: int = setting(
         14, "how long a dead letter is kept", minimum=1, maximum=MAX_DAYS
     )
-    ledger_retention_days: int = _setting(
+    ledger_retention_days: int = setting(
         90, "how long the account of a chunk is kept", minimum=1, maximum=MAX_DAYS
     )
-    watermarks_retention_days: int = _setting(
+    watermarks_retention_days: int = setting(
         90, "how long a watermark is kept", minimum=1, maximum=MAX_DAYS
     )
-    alerts_retention_days: int = _setting(
+    alerts_retention_days: int = setting(
         1095, "how long the history of alerts is kept", minimum=1, maximum=MAX_DAYS
     )
 
@@ -203,59 +144,59 @@ class WorkerConfig(Area):
 
     SECTION: ClassVar[str] = "worker"
 
-    chunk_max_events: int = _setting(
+    chunk_max_events: int = setting(
         200_000, "events of a chunk at most", minimum=1, maximum=10_000_000
     )
-    chunk_max_bytes: int = _setting(
+    chunk_max_bytes: int = setting(
         96 * MIB, "bytes of a chunk's records at most", minimum=MIB, maximum=2047 * MIB
     )
-    chunk_min_wait_s: float = _setting(
+    chunk_min_wait_s: float = setting(
         1.0,
         "how long after a chunk the next one may follow, while a partition keeps up; counts as "
         "chunk_max_wait_s where that is less",
         minimum=0.01,
         maximum=3600,
     )
-    chunk_max_wait_s: float = _setting(
+    chunk_max_wait_s: float = setting(
         2.0,
         "how long a record waits for others at most, while a partition keeps up",
         minimum=0.01,
         maximum=3600,
     )
-    in_flight_max_bytes: int = _setting(
+    in_flight_max_bytes: int = setting(
         320 * MIB,
         "bytes fetched and not yet stored, with what is computed of them; over it nothing is fetched",
         minimum=MIB,
     )
-    chunk_threads: int = _setting(
+    chunk_threads: int = setting(
         2,
         "chunks of different partitions at work at the same time; half of them compute, so that "
         "one computes while another is inserted",
         minimum=1,
         maximum=256,
     )
-    watermark_bound_s: float = _setting(
+    watermark_bound_s: float = setting(
         10.0, "how late an event may end before its window counts as final", minimum=0
     )
-    future_tolerance_s: float = _setting(
+    future_tolerance_s: float = setting(
         300.0, "how far an event may end in the future; beyond it is a dead letter", minimum=0
     )
-    dedupe_horizon_s: float = _setting(
+    dedupe_horizon_s: float = setting(
         600.0, "append time over which an event_id is remembered", minimum=0
     )
-    dedupe_max_events: int = _setting(
+    dedupe_max_events: int = setting(
         5_000_000, "event ids remembered a partition at most", minimum=0
     )
-    longest_outage_s: float = _setting(
+    longest_outage_s: float = setting(
         900.0,
         "after how long away a worker still retries safely; the deduplication windows of the tables "
         "are checked against it",
         minimum=1,
     )
-    metrics_host: str = _setting(
+    metrics_host: str = setting(
         "127.0.0.1", "address of /metrics, /healthz and /readyz; 0.0.0.0 for all"
     )
-    metrics_port: int = _setting(
+    metrics_port: int = setting(
         0,
         "port of /metrics, /healthz and /readyz, another for each worker of a machine; 0: none",
         minimum=0,
@@ -273,7 +214,7 @@ class WorkerConfig(Area):
 
 
 def _cap(name: str) -> Any:
-    return _setting(DEFAULT_CAPS[name], f"values of {name} at most", minimum=1, maximum=MAX_CAP)
+    return setting(DEFAULT_CAPS[name], f"values of {name} at most", minimum=1, maximum=MAX_CAP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,10 +242,10 @@ class PriceConfig(Area):
 
     SECTION: ClassVar[str] = "prices"
 
-    source: str = _setting(
+    source: str = setting(
         "genai-prices", "the price book beneath the overlay", choices=("genai-prices", "none")
     )
-    overlay_file: Path | None = _setting(
+    overlay_file: Path | None = setting(
         None, "price file whose entries win over the source; see `inferometer schema prices`"
     )
 
@@ -315,27 +256,27 @@ class AlertsConfig(Area):
 
     SECTION: ClassVar[str] = "alerts"
 
-    slo_path: Path | None = _setting(None, "file or folder of objectives, budgets and rules")
-    receivers_file: Path | None = _setting(None, "file of receivers and routes")
-    group: str = _setting(
+    slo_path: Path | None = setting(None, "file or folder of objectives, budgets and rules")
+    receivers_file: Path | None = setting(None, "file of receivers and routes")
+    group: str = setting(
         "inferometer-alerts", "consumer groups of alerting begin with it; its processes share work"
     )
-    topic_prefix: str = _setting("inference.", "what the names of its topics begin with")
-    counts_partitions: int = _setting(
+    topic_prefix: str = setting("inference.", "what the names of its topics begin with")
+    counts_partitions: int = setting(
         4, "partitions of the counts, and so evaluators at work at most", minimum=1, maximum=1000
     )
-    lateness_s: float = _setting(
+    lateness_s: float = setting(
         30.0, "how late an event may come and still be seen by its tick", minimum=0, maximum=3600
     )
-    snapshot_every_s: float = _setting(
+    snapshot_every_s: float = setting(
         60.0, "how often evaluation keeps its state", minimum=1, maximum=3600
     )
-    http_host: str = _setting("127.0.0.1", "address of the HTTP interface; others need a token")
-    http_port: int = _setting(
+    http_host: str = setting("127.0.0.1", "address of the HTTP interface; others need a token")
+    http_port: int = setting(
         9093, "port of the HTTP interface, which amtool speaks to; 0: none",
         minimum=0, maximum=MAX_PORT - 1,
     )  # fmt: skip
-    http_token: Secret = _setting(Secret(""), "bearer token that silencing needs")
+    http_token: Secret = setting(Secret(""), "bearer token that silencing needs")
 
     def problems(self) -> list[str]:
         """Return what cannot work, each as `key: what, and what to do`."""
@@ -349,10 +290,10 @@ class LogConfig(Area):
 
     SECTION: ClassVar[str] = "log"
 
-    level: str = _setting(
+    level: str = setting(
         "info", "least level that is logged", choices=("debug", "info", "warning", "error")
     )
-    format: str = _setting("text", "for people or machines", choices=("text", "json"))
+    format: str = setting("text", "for people or machines", choices=("text", "json"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +306,7 @@ class Settings:
     cardinality: CardinalityConfig = field(default_factory=CardinalityConfig)
     prices: PriceConfig = field(default_factory=PriceConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    web: WebConfig = field(default_factory=WebConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -375,18 +317,9 @@ AREAS: tuple[type[Area], ...] = (
     CardinalityConfig,
     PriceConfig,
     AlertsConfig,
+    WebConfig,
     LogConfig,
 )
-
-
-def _out_of_bounds(value: object, bounds: Mapping[str, Any]) -> str | None:
-    if bounds["choices"] and value not in bounds["choices"]:
-        return f"is {value!r}, must be one of {', '.join(bounds['choices'])}"
-    if bounds["minimum"] is not None and cast("float", value) < bounds["minimum"]:
-        return f"is {value}, must be at least {bounds['minimum']}"
-    if bounds["maximum"] is not None and cast("float", value) > bounds["maximum"]:
-        return f"is {value}, must be at most {bounds['maximum']}"
-    return None
 
 
 def _plain_text(value: str | Path | Secret | None) -> str:

@@ -6,9 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-from inferometer.config.areas import AREAS, Area, Secret
+from inferometer.config.area import Area
+from inferometer.config.areas import AREAS
 from inferometer.config.loading import BY_FILE_SUFFIX, variable_name
 from inferometer.config.values import setting_types
+from inferometer.core.secret import Secret
 
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 TEXT_TYPES = (Path, Secret)

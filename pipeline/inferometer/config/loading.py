@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inferometer.config.areas import AREAS, Area, Secret, Settings
+from inferometer.config.area import Area
+from inferometer.config.areas import AREAS, Settings
 from inferometer.config.values import parse, secret_of_file, setting_types
+from inferometer.core.secret import Secret
 from inferometer.errors import ConfigError
 
 if TYPE_CHECKING:

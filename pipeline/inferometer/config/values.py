@@ -8,7 +8,8 @@ import types
 import typing
 from pathlib import Path
 
-from inferometer.config.areas import Area, Secret
+from inferometer.config.area import Area
+from inferometer.core.secret import Secret
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})

@@ -22,11 +22,13 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from inferometer.core.events import EPOCH, Gaps, InferenceRequest
+from inferometer.core.gauges import GAUGE_KIND, GaugeSample
 from inferometer.core.reasons import Reason
 from inferometer.core.signals import InferenceSignal
 from inferometer.errors import DecodeError
 from inferometer.names import (
     CONTENT_TYPE_HEADER,
+    GAUGE_EVENT_TYPE,
     JSON_CONTENT_TYPE,
     REQUEST_EVENT_TYPE,
     SIGNAL_EVENT_TYPE,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Header = tuple[str, bytes]
-Contract = TypeVar("Contract", InferenceRequest, InferenceSignal)
+Contract = TypeVar("Contract", InferenceRequest, InferenceSignal, GaugeSample)
 
 FALLBACK_SOURCE = "inferometer"
 """CloudEvents demands a source; this one stands where the event names none."""
@@ -66,6 +68,7 @@ class _Defaults:
 
 _REQUEST_DEFAULTS = _Defaults(InferenceRequest)
 _SIGNAL_DEFAULTS = _Defaults(InferenceSignal)
+_SAMPLE_DEFAULTS = _Defaults(GaugeSample)
 _GAPS_DEFAULTS = _Defaults(Gaps)
 
 
@@ -79,13 +82,17 @@ def encode(event: InferenceRequest) -> bytes:
     return orjson.dumps(_REQUEST_DEFAULTS.present(event), default=_beyond_json)
 
 
-def encode_signal(signal: InferenceSignal) -> bytes:
-    """Return the record value of a signal."""
-    return orjson.dumps(_SIGNAL_DEFAULTS.present(signal), default=_beyond_json)
+def encode_signal(signal: InferenceSignal | GaugeSample) -> bytes:
+    """Return the record value of a signal or a sample."""
+    is_sample = isinstance(signal, GaugeSample)
+    defaults = _SAMPLE_DEFAULTS if is_sample else _SIGNAL_DEFAULTS
+    return orjson.dumps(defaults.present(signal), default=_beyond_json)
 
 
-def key(event: InferenceRequest | InferenceSignal) -> bytes:
-    """Return the record key: all attempts of one request go to one partition."""
+def key(event: InferenceRequest | InferenceSignal | GaugeSample) -> bytes:
+    """Return the record key: all attempts of one request, all samples of one source go together."""
+    if isinstance(event, GaugeSample):
+        return event.source.encode()
     return event.request_id.encode()
 
 
@@ -98,9 +105,10 @@ def headers(event: InferenceRequest) -> list[Header]:
     return _headers(event.event_id, event.source, _REQUEST_TYPE, event.ts_end, subject)
 
 
-def signal_headers(signal: InferenceSignal) -> list[Header]:
-    """Return the record headers of a signal."""
-    return _headers(signal.event_id, signal.source, _SIGNAL_TYPE, signal.ts, signal.workspace_id)
+def signal_headers(signal: InferenceSignal | GaugeSample) -> list[Header]:
+    """Return the record headers of a signal or a sample."""
+    kind = _GAUGE_TYPE if isinstance(signal, GaugeSample) else _SIGNAL_TYPE
+    return _headers(signal.event_id, signal.source, kind, signal.ts, signal.workspace_id)
 
 
 def decode(value: bytes) -> InferenceRequest:
@@ -111,6 +119,19 @@ def decode(value: bytes) -> InferenceRequest:
 def decode_signal(value: bytes) -> InferenceSignal:
     """Read one signal; raises DecodeError."""
     return _validated(InferenceSignal, _object(value))
+
+
+def decode_signal_or_sample(value: bytes) -> InferenceSignal | GaugeSample:
+    """Read one record of the signals topic, which its `kind` tells apart; raises DecodeError."""
+    fields = _object(value)
+    if fields.get("kind") == GAUGE_KIND:
+        return _validated(GaugeSample, fields)
+    return _validated(InferenceSignal, fields)
+
+
+def sample_of(fields: Mapping[str, Any]) -> GaugeSample:
+    """Return the sample that these fields make; raises DecodeError."""
+    return _validated(GaugeSample, {"kind": GAUGE_KIND, **fields})
 
 
 def event_of(fields: Mapping[str, Any]) -> InferenceRequest:
@@ -125,6 +146,7 @@ def signal_of(fields: Mapping[str, Any]) -> InferenceSignal:
 
 _REQUEST_TYPE = REQUEST_EVENT_TYPE.encode()
 _SIGNAL_TYPE = SIGNAL_EVENT_TYPE.encode()
+_GAUGE_TYPE = GAUGE_EVENT_TYPE.encode()
 _CONTENT_TYPE: Header = (CONTENT_TYPE_HEADER, JSON_CONTENT_TYPE.encode())
 _SPEC_VERSION: Header = ("ce_specversion", b"1.0")
 

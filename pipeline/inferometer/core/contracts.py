@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from inferometer.core.events import InferenceRequest
 from inferometer.core.field_docs import GAPS_DOCS, REQUEST_DOCS, SIGNAL_DOCS
+from inferometer.core.gauges import GaugeSample
 from inferometer.core.signals import InferenceSignal
-from inferometer.names import REQUEST_EVENT_TYPE, SIGNAL_EVENT_TYPE
+from inferometer.names import GAUGE_EVENT_TYPE, REQUEST_EVENT_TYPE, SIGNAL_EVENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,9 +36,15 @@ def signal_schema() -> Schema:
     return _published(InferenceSignal, SIGNAL_EVENT_TYPE, SIGNAL_DOCS)
 
 
+def gauge_schema() -> Schema:
+    """Return the JSON Schema of `inference.gauge.v1`."""
+    return _published(GaugeSample, GAUGE_EVENT_TYPE, {**REQUEST_DOCS, **SIGNAL_DOCS})
+
+
 EVENT_SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     REQUEST_EVENT_TYPE: request_schema,
     SIGNAL_EVENT_TYPE: signal_schema,
+    GAUGE_EVENT_TYPE: gauge_schema,
 }
 """How to make the schema of each event type."""
 

@@ -37,6 +37,7 @@ SIDES = (
     ("output_tokens", "text_output_tokens", OUTPUT_BUCKETS),
 )
 """Inclusive total, the bucket that is its remainder, the other disjoint buckets (decision 12)."""
+REMAINDERS = frozenset(rest for _, rest, _ in SIDES)
 
 
 class Rows(Protocol):

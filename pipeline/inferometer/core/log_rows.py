@@ -1,7 +1,8 @@
 """Log rows: the accepted events of a chunk as one table with the columns of `requests`.
 
 Invariants: one row an event; columns in which every event has the store's own default are left
-out, so a table as wide as the contract costs only what is used.
+out, so a table as wide as the contract costs only what is used. What other columns say is left out
+as well: the table answers remainders of tokens from totals and buckets.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from inferometer.core.columns import MISSING
-from inferometer.core.door import status_classes
+from inferometer.core.door import REMAINDERS, status_classes
 from inferometer.core.events import STATUS_CLASSES, Kind
 from inferometer.core.field_table import NUMBERS
 
@@ -34,6 +35,8 @@ def log_table(events: EventColumns, costs: CostColumns, source: StreamPartition)
     columns: dict[str, pa.Array] = {}
     numbers = {**events.numbers, **costs.numbers}
     for field in NUMBERS:
+        if field.name in REMAINDERS:
+            continue
         column = _number(field.kind, numbers[field.name])
         if column is not None:
             columns[field.name] = _narrow(column, field) if field.kind is Kind.INT else column

@@ -1,4 +1,4 @@
-"""A quick look at an event's JSON that is sure about nearly all events, and says so where it is not.
+"""A quick look at an event that is sure about nearly all events, and says so where it is not.
 
 It costs a sixth of the contract's own validation, which judges every event that this is unsure of.
 
@@ -7,8 +7,9 @@ Invariants: an event that it vouches for is one that `codec.decode` accepts; it 
 
 from __future__ import annotations
 
-from operator import lt
-from typing import Annotated, Any, Literal
+from decimal import Decimal
+from operator import attrgetter, lt
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -22,6 +23,10 @@ from inferometer.core.events import (
 )
 from inferometer.core.fields import FIELDS, EventField
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+_ID = "event_id"
 _MAX_BINS = 8192
 
 _Bound = Annotated[str, msgspec.Meta(max_length=MAX_METADATA_CHARS)]
@@ -66,20 +71,34 @@ def _type_of(field: EventField) -> Any:
     }[field.kind]
 
 
-CheckedEvent = msgspec.defstruct(
-    "CheckedEvent",
-    [
-        (field.name, _type_of(field))
-        if field.required
-        else (field.name, _type_of(field) | None, None)
-        for field in FIELDS
-    ],
-    kw_only=True,
-    gc=False,
-)
+def _event_type(optional: Collection[str] = (), *, is_closed: bool = False) -> Any:
+    """Return the type of an event; `optional` names required fields that may be absent all the same.
+
+    A closed type takes no names but those of the contract.
+    """
+    return msgspec.defstruct(
+        "CheckedEvent",
+        [
+            (field.name, _type_of(field))
+            if field.required and field.name not in optional
+            else (field.name, _type_of(field) | None, None)
+            for field in FIELDS
+        ],
+        kw_only=True,
+        gc=False,
+        omit_defaults=True,
+        forbid_unknown_fields=is_closed,
+    )
+
+
+CheckedEvent = _event_type()
 """An event's fields as they stand on the wire; None for what is absent."""
 
 _decode = msgspec.json.Decoder(CheckedEvent).decode
+_encode = msgspec.json.Encoder().encode
+_money_of = attrgetter(*(field.name for field in FIELDS if field.kind is Kind.MONEY))
+_UNSURE = (msgspec.ValidationError, TypeError, UnicodeError, RecursionError)
+"""Of values that have no place in the contract or in JSON."""
 
 
 def checked(value: bytes) -> Any:
@@ -90,6 +109,48 @@ def checked(value: bytes) -> Any:
         return None
     gaps = event.itl
     return event if gaps is None or _is_sketch(gaps) else None
+
+
+class EventWriter:
+    """Checks the fields of an event and writes them as JSON, completed by defaults and an id."""
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        """`defaults` stand for what an event's fields leave out. Raises ValueError for wrong ones."""
+        defaults = {name: value for name, value in defaults.items() if value is not None}
+        self._type = _event_type({_ID, *defaults}, is_closed=True)
+        try:
+            every = _event_type([field.name for field in FIELDS], is_closed=True)
+            known = msgspec.convert(defaults, every)
+            _encode(known)
+        except _UNSURE as error:
+            raise ValueError(f"no fields of an event: {error}") from error
+        if not _is_kept(known, defaults):
+            raise ValueError("gaps that are no sketch, or money with digits beyond a double's")
+        self._defaults = [(name, getattr(known, name)) for name in defaults]
+
+    def write(self, fields: Mapping[str, Any], new_id: Callable[[], str]) -> bytes | None:
+        """Return the JSON of the event that fields certainly make; None where the contract must judge."""
+        try:
+            event: Any = msgspec.convert(fields, self._type)
+            if not _is_kept(event, fields):
+                return None
+            for name, value in self._defaults:
+                if getattr(event, name) is None:
+                    setattr(event, name, value)
+            if event.event_id is None:
+                event.event_id = new_id()
+            return _encode(event)
+        except _UNSURE:
+            return None
+
+
+def _is_kept(event: Any, fields: Mapping[str, Any]) -> bool:
+    """Whether an event has all that its fields say, and gaps that make a sketch."""
+    gaps = event.itl
+    if gaps is not None and not _is_sketch(gaps):
+        return False
+    # A decimal would pass through a double, which has too few digits for it.
+    return not any(_money_of(event)) or Decimal not in map(type, fields.values())
 
 
 def _is_sketch(gaps: CheckedGaps) -> bool:

@@ -1,22 +1,25 @@
 """Says what objectives' rules would have done: the shipped evaluator over stored counts.
 
-Every tick is evaluated, as live; nothing is sent, and no silence counts.
+Every tick is evaluated, as live; nothing is sent, and no silence counts. Maintenance windows that
+exclude events do, where they are given.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inferometer.core.alerts.engine import Alerts
 from inferometer.core.alerts.history import RecordKind
+from inferometer.core.alerts.mute_book import MuteBook
 from inferometer.core.alerts.routing import Route
 from inferometer.core.alerts.subjects import Definition, Observation
 from inferometer.core.slo.burn_evaluation import SloEvaluator
 from inferometer.core.slo.definitions import Severity
+from inferometer.core.slo.exclusion import kept_rows, labels_of
 from inferometer.core.slo.rings import CELL_S
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from inferometer.alert_ports import SloHistory
     from inferometer.core.alerts.history import TransitionRecord
+    from inferometer.core.alerts.maintenance import Maintenance
     from inferometer.core.alerts.notices import Notice
     from inferometer.core.slo.definitions import Slo
     from inferometer.core.slo.evaluations import Evaluation
@@ -67,9 +71,17 @@ class BacktestOfSlo:
 class Backtest:
     """The job, over what the store counted."""
 
-    def __init__(self, history: SloHistory, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        history: SloHistory,
+        progress: Callable[[str], None],
+        maintenance: Sequence[Maintenance] = (),
+    ) -> None:
+        """Replay what `history` counted, but for what maintenance windows excluded."""
         self._history = history
         self._progress = progress
+        excludes = [window for window in maintenance if window.effect.excludes]
+        self._excluded_by = MuteBook(excludes).excluded_by if excludes else None
 
     def run(self, slos: Sequence[Slo], *, since: datetime, until: datetime) -> list[BacktestOfSlo]:
         """Return what each objective would have done in [since, until).
@@ -80,7 +92,7 @@ class Backtest:
         found = []
         for number, slo in enumerate(slos, 1):
             self._progress(f"{number} of {len(slos)}: {slo.name}, reading")
-            counts = self._history.counts(slo, since=since, until=until)
+            counts = self._kept(slo, self._history.counts(slo, since=since, until=until))
             replay = _Replay(slo, counts)
             tell = functools.partial(self._tell, f"{number} of {len(slos)}: {slo.name}")
             replay.run(_tick(since), _tick(until), tell)
@@ -94,6 +106,21 @@ class Backtest:
                 )
             )
         return found
+
+    def _kept(self, slo: Slo, counts: StoredCounts) -> StoredCounts:
+        if self._excluded_by is None or not len(counts.cells_s):
+            return counts
+        labels = labels_of(Definition.of_slo(slo), counts.groups)
+        rows = kept_rows(labels, counts.group, counts.cells_s, self._excluded_by)
+        return replace(
+            counts,
+            group=counts.group[rows],
+            cells_s=counts.cells_s[rows],
+            totals=counts.totals[rows],
+            bads=counts.bads[rows],
+            lows=counts.lows[rows],
+            highs=counts.highs[rows],
+        )
 
     def _tell(self, say: str, done: float) -> None:
         self._progress(f"{say}, {done:.0%} of the span")
@@ -115,6 +142,7 @@ class _Replay:
         places = [self._evaluator.rings.new_group() for _ in counts.groups]
         self._ring_of = np.array(places, dtype=np.int64)
         self._known = dict(zip(places, counts.groups, strict=True))
+        self._row_of = {self._definition.subject(group): row for row, group in self._known.items()}
         self._records: list[TransitionRecord] = []
         self._notices: list[Notice] = []
 
@@ -148,14 +176,8 @@ class _Replay:
 
     def _step(self, tick_s: int) -> None:
         evaluation = self._evaluator.evaluate(tick_s)
-        watched = {subject.group: subject for subject in self._alerts.watched()}
-        rows = {int(row) for row in evaluation.true_groups() if int(row) in self._known}
-        if watched:
-            rows |= {
-                row
-                for row, group in self._known.items()
-                if self._definition.subject(group).group in watched
-            }
+        rows = {row for row in evaluation.true_groups().tolist() if row in self._known}
+        rows |= {self._row_of[subject] for subject in self._alerts.watched()}
         if not rows:
             return
         seen = [self._observation(evaluation, row) for row in sorted(rows)]

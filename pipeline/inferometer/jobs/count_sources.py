@@ -11,7 +11,9 @@ import pyarrow as pa
 from inferometer.core import codec
 from inferometer.core.admission import admit
 from inferometer.core.duplicates import hash_texts
+from inferometer.core.gauges import GaugeSample
 from inferometer.core.slo.event_view import SignalView
+from inferometer.core.slo.gauge_counting import GaugeView
 from inferometer.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -98,41 +100,54 @@ class RequestSource:
 
 @dataclass(frozen=True, slots=True)
 class _Signals:
-    signals: list[InferenceSignal]
+    signals: list[InferenceSignal | GaugeSample]
     identities: Identities
 
     def count(
         self, kept: NDArray[np.int64], is_first: NDArray[np.bool_], plan: CountingPlan
     ) -> tuple[TablesByTarget, int]:
-        """Return what some of the signals add."""
+        """Return what some of the signals and samples add."""
         chosen = [self.signals[place] for place in kept.tolist()]
         newest_us = max((signal.ts for signal in chosen), default=0)
-        return plan.of_signals(SignalView(chosen, is_first)), newest_us
+        is_sample = np.array([isinstance(one, GaugeSample) for one in chosen], dtype=np.bool_)
+        signals = [one for one in chosen if not isinstance(one, GaugeSample)]
+        samples = [one for one in chosen if isinstance(one, GaugeSample)]
+        found = plan.of_signals(SignalView(signals, is_first[~is_sample]))
+        for target, tables in plan.of_samples(GaugeView(samples)).items():
+            found.setdefault(target, []).extend(tables)
+        return found, newest_us
 
 
 class SignalSource:
-    """The topic of deadline signals: few and small, so they are read one by one."""
+    """The topic of deadline signals and gauges: few and small, so they are read one by one."""
 
     def decode(self, records: RecordColumns, door: DoorPolicy) -> DecodedRows:
-        """Return the readable signals of records whose time may be true."""
-        signals: list[InferenceSignal] = []
+        """Return the readable signals and samples of records whose time may be true."""
+        signals: list[InferenceSignal | GaugeSample] = []
         offsets: list[int] = []
         for row in range(len(records)):
             try:
-                signal = codec.decode_signal(records.value(row))
+                signal = codec.decode_signal_or_sample(records.value(row))
             except DecodeError:
                 continue
             if door.oldest_us <= signal.ts <= door.newest_us:
                 signals.append(signal)
                 offsets.append(int(records.offsets[row]))
         ids = pa.array([signal.event_id for signal in signals], pa.string())
-        requests = pa.array([f"request/{signal.request_id}" for signal in signals], pa.string())
+        subjects = pa.array([_subject(signal) for signal in signals], pa.string())
         return _Signals(
             signals,
             Identities(
                 hash_texts(ids),
                 np.array(offsets, dtype=np.int64),
                 len(records) - len(signals),
-                hash_texts(requests),
+                hash_texts(subjects),
             ),
         )
+
+
+def _subject(signal: InferenceSignal | GaugeSample) -> str:
+    """Return what a row is about: signals of one request count once, samples each."""
+    if isinstance(signal, GaugeSample):
+        return f"sample/{signal.event_id}"
+    return f"request/{signal.request_id}"

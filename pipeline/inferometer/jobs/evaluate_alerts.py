@@ -77,9 +77,13 @@ class EvaluateAlerts:
         intervals: Intervals,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
+        gauges: Callable[[], Mapping[str, float]] = dict,
         policy: EvaluationPolicy | None = None,
     ) -> None:
-        """Evaluate the lanes of (partition, partition count); source topics name the counted ones."""
+        """Evaluate the lanes of (partition, partition count); source topics name the counted ones.
+
+        `gauges` tells what was last read of the pipeline itself, by name; it must not block.
+        """
         self._topics = topics
         self._lanes = lanes
         self._new_alerts = new_alerts
@@ -89,8 +93,10 @@ class EvaluateAlerts:
         self._intervals = intervals
         self._clock = clock
         self._monotonic = monotonic
+        self._gauges = gauges
         self._policy = policy or EvaluationPolicy()
         self._partitions: dict[StreamPartition, _Partition] = {}
+        self._is_leaving = False
 
     def assigned(
         self, source: StreamPartition, group: GroupPosition, partition_count: int
@@ -207,6 +213,8 @@ class EvaluateAlerts:
         pause_s = partition.save_took_s / policy.snapshot_share
         if not partition.has_told:
             pause_s = max(pause_s, policy.snapshot_every_s)
+        elif self._is_leaving:
+            pause_s = 0.0
         if now - partition.saved_at < pause_s:
             return
         lease.check()
@@ -216,9 +224,21 @@ class EvaluateAlerts:
         partition.save_took_s = partition.saved_at - now
         partition.has_told = False
 
+    def leave(self) -> bool:
+        """Save at the next chunk what was told, from now on; return whether all of it is saved.
+
+        Whoever goes on may have other rules: only a snapshot knows what those that are gone told,
+        and that it has an end.
+        """
+        self._is_leaving = True
+        return not any(partition.has_told for partition in tuple(self._partitions.values()))
+
     def _watch(self, partition: _Partition) -> None:
         outcome = partition.board.watch(
-            now_s=int(self._clock().timestamp()), mutes=self._mutes(), intervals=self._intervals
+            now_s=int(self._clock().timestamp()),
+            gauges=self._gauges(),
+            mutes=self._mutes(),
+            intervals=self._intervals,
         )
         if outcome is not None and (outcome.notices or outcome.transitions):
             partition.outbox.append(outcome)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -39,7 +40,8 @@ from inferometer.errors import PipelineError, StateError
 from inferometer.jobs.seen_events import SeenEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
@@ -93,8 +95,11 @@ class ProcessChunk:
         policy: SinkPolicy,
         clock: Callable[[], datetime],
         cubes: tuple[Cube, ...] = CUBES,
+        beside: Executor | None = None,
     ) -> None:
+        """Take what to work with; `beside` inserts roll-ups while log rows are being inserted."""
         self._store = store
+        self._beside = beside
         self._book = book
         self._policy = policy
         self._clock = clock
@@ -138,10 +143,10 @@ class ProcessChunk:
 
         1. Judge, deduplicate, price, aggregate: no effect yet.
         2. The intent. A crash after it: whoever goes on knows how far the chunk reaches.
-        3. Log rows. A crash after it: the replay repeats the insert under the same token.
-        4. Roll-up rows of each cube and resolution, the values that a cap admits, then dead
-           letters: as above; what was admitted at or behind the chunk's beginning counts for none.
-        5. The ledger row, last: where it stands, everything before it stands.
+        3. In no order: log rows, roll-up rows of each cube and resolution, the values that a cap
+           admits, dead letters. A crash within: the replay repeats each insert under its token;
+           what was admitted at or behind the chunk's beginning counts for none.
+        4. The ledger row, last: where it stands, everything before it stands.
         The acknowledgement is the caller's, after this returns.
         Raises StoreError and LeaseError; nothing is remembered of a chunk that failed.
         """
@@ -150,9 +155,7 @@ class ProcessChunk:
         if partition.tried is None or partition.tried[0] is not chunk:
             partition.tried = (chunk, self._compute(chunk))
         computed = partition.tried[1]
-        for table, rows in computed.tables.items():
-            lease.check()
-            self._store.insert(table=table, rows=rows, token=chunk.token(table))
+        self._store_all(chunk, computed.tables, lease)
         partition.tried = None
         outcome = computed.outcome
         partition.seen.add(computed.hashes, chunk.intent)
@@ -161,6 +164,27 @@ class ProcessChunk:
         partition.watermark.raise_to(outcome.watermark_us)
         partition.stored_watermark_us = max(partition.stored_watermark_us, outcome.watermark_us)
         return outcome
+
+    def _store_all(self, chunk: Chunk, tables: Mapping[str, pa.Table], lease: Lease) -> None:
+        """Insert every table, the first before and the last after all others."""
+        intent, *between, ledger = tables.items()
+        self._insert(chunk, [intent], lease)
+        if self._beside is None:
+            self._insert(chunk, between, lease)
+        else:
+            rest = self._beside.submit(self._insert, chunk, between[1:], lease)
+            try:
+                self._insert(chunk, between[:1], lease)
+            finally:
+                # Whatever failed: no insert of a chunk may be under way when it is tried again.
+                wait([rest])
+            rest.result()
+        self._insert(chunk, [ledger], lease)
+
+    def _insert(self, chunk: Chunk, tables: Sequence[tuple[str, pa.Table]], lease: Lease) -> None:
+        for table, rows in tables:
+            lease.check()
+            self._store.insert(table=table, rows=rows, token=chunk.token(table))
 
     def _compute(self, chunk: Chunk) -> _Computed:
         """Compute what a chunk yields; an event that computation fails on becomes a dead letter."""

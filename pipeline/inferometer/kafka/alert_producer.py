@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.errors import StoreError
+from inferometer.kafka.librdkafka_clients import durable_producer
+from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from inferometer.kafka.settings import KafkaSettings
 
 DELIVERY_TIMEOUT_S = 30.0
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 ANY_PARTITION = -1
 
 
@@ -81,21 +82,13 @@ class AlertProducer:
         self.close()
 
     def _open(self) -> Any:
-        from confluent_kafka import Producer
-
         with self._lock:
             if self._producer is None:
-                self._producer = Producer(
-                    {
-                        **self._kafka.librdkafka(),
-                        "enable.idempotence": True,
-                        "acks": "all",
-                        "linger.ms": 2,
-                        "compression.type": "lz4",
-                        "message.max.bytes": MAX_MESSAGE_BYTES,
-                        "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
-                        "log_level": 0,
-                    }
+                self._producer = durable_producer(
+                    self._kafka,
+                    timeout_s=DELIVERY_TIMEOUT_S,
+                    max_message_bytes=MAX_MESSAGE_BYTES,
+                    **{"linger.ms": 2},
                 )
             return self._producer
 

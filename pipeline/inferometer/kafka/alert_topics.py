@@ -14,11 +14,11 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from inferometer import names
 from inferometer.errors import BrokerError
 from inferometer.kafka.security import security_options
+from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from inferometer.kafka.settings import KafkaSettings
 
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 DAY_MS = 86_400_000
 COMPACTED = {"cleanup.policy": "compact"}
 

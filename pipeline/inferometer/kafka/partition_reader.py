@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from inferometer.core.records import ContentType, RecordColumns
 from inferometer.errors import StoreError
+from inferometer.kafka.librdkafka_clients import outside_consumer
 from inferometer.names import (
     ARROW_CONTENT_TYPE,
     CONTENT_TYPE_HEADER,
@@ -80,7 +82,7 @@ class PartitionReader:
             consumer = self._open()
             place = TopicPartition(topic, partition)
             try:
-                low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
+                low, high = _ends(consumer, place)
                 end = high - 1 if last is None else min(last, high - 1)
                 place.offset = max(first, low)
                 if place.offset > end:
@@ -126,22 +128,14 @@ class PartitionReader:
         self.close()
 
     def _open(self) -> Any:
-        from confluent_kafka import Consumer
-
         if self._consumer is None:
-            self._consumer = Consumer(
-                {
-                    **self._kafka.librdkafka(),
-                    # The library wants one; nothing joins it.
-                    "group.id": self._kafka.group,
-                    "enable.auto.commit": False,
+            self._consumer = outside_consumer(
+                self._kafka,
+                **{
                     "enable.auto.offset.store": False,
-                    "enable.partition.eof": True,
                     "auto.offset.reset": "earliest",
-                    "isolation.level": "read_committed",
                     "fetch.queue.backoff.ms": 10,
-                    "log_level": 0,
-                }
+                },
             )
         return self._consumer
 
@@ -150,6 +144,23 @@ class PartitionReader:
             f"{topic} at {self._kafka.bootstrap_servers} cannot be read: {error.args[0].str()}",
             retryable=True,
         )
+
+
+def _ends(consumer: Any, place: Any) -> tuple[int, int]:
+    """Return the first offset and the next one; a partition may be without a leader for moments."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    passing = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+    until_s = time.monotonic() + ANSWER_TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in passing or time.monotonic() > until_s:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return low, high
 
 
 def _content_type(headers: list[tuple[str, bytes]] | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.errors import BrokerError
+from inferometer.kafka.librdkafka_clients import durable_producer
 from inferometer.kafka.topics import TopicReader
 from inferometer.names import CONTENT_TYPE_HEADER, JSON_CONTENT_TYPE
 
@@ -73,19 +74,9 @@ class KafkaRecordSender:
         self.close()
 
     def _open(self) -> Any:
-        from confluent_kafka import Producer
-
         if self._producer is None:
-            self._producer = Producer(
-                {
-                    **self._kafka.librdkafka(),
-                    "enable.idempotence": True,
-                    "acks": "all",
-                    "compression.type": "lz4",
-                    "message.max.bytes": MAX_MESSAGE_BYTES,
-                    "delivery.timeout.ms": int(DELIVERY_TIMEOUT_S * 1000),
-                    "log_level": 0,
-                }
+            self._producer = durable_producer(
+                self._kafka, timeout_s=DELIVERY_TIMEOUT_S, max_message_bytes=MAX_MESSAGE_BYTES
             )
         return self._producer
 

@@ -12,6 +12,7 @@ from inferometer.core.conservation import PartitionPosition
 from inferometer.core.records import RecordColumns
 from inferometer.errors import BrokerError, StateError
 from inferometer.kafka.group_offsets import committed_offsets
+from inferometer.kafka.librdkafka_clients import outside_consumer
 from inferometer.kafka.topics import TopicReader
 
 if TYPE_CHECKING:
@@ -101,20 +102,8 @@ class KafkaTopicView:
         self.close()
 
     def _open(self) -> Any:
-        from confluent_kafka import Consumer
-
         if self._consumer is None:
-            self._consumer = Consumer(
-                {
-                    **self._kafka.librdkafka(),
-                    "group.id": self._kafka.group,
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "auto.offset.reset": "error",
-                    "isolation.level": "read_committed",
-                    "log_level": 0,
-                }
-            )
+            self._consumer = outside_consumer(self._kafka, **{"auto.offset.reset": "error"})
         return self._consumer
 
     def _refused(self, error: Exception) -> BrokerError:

@@ -100,6 +100,26 @@ def describe_topic(kafka: KafkaSettings, name: str) -> TopicState:
     return TopicReader(kafka).describe(name)
 
 
+def partition_count(kafka: KafkaSettings, name: str) -> int:
+    """Return a topic's partitions by the broker's metadata, which every broker has.
+
+    Raises BrokerError where there is no such topic or no answer.
+    """
+    from confluent_kafka import KafkaException
+
+    try:
+        found = admin_client(kafka).list_topics(name, timeout=ANSWER_TIMEOUT_S).topics[name]
+    except KafkaException as error:
+        raise BrokerError(
+            f"topic {name} at {kafka.bootstrap_servers}: {error.args[0].str()}", retryable=True
+        ) from error
+    if found.error is not None:
+        raise BrokerError(
+            f"topic {name} at {kafka.bootstrap_servers}: {found.error.str()}", retryable=False
+        )
+    return len(found.partitions)
+
+
 class TopicReader:
     """Asks a broker about topics over one connection; from any thread."""
 

@@ -40,10 +40,10 @@ class MeasuredStore:
         self._local = threading.local()
 
     @property
-    def spent_s(self) -> float:
-        """Seconds that the calling thread has spent in the store so far."""
-        spent_s: float = getattr(self._local, "spent_s", 0.0)
-        return spent_s
+    def asking_s(self) -> float:
+        """Seconds that the calling thread has spent asking the store so far."""
+        asking_s: float = getattr(self._local, "asking_s", 0.0)
+        return asking_s
 
     def insert(self, *, table: str, rows: pa.Table, token: str) -> None:
         """Store rows as one block; see `ChunkStore.insert`."""
@@ -53,10 +53,7 @@ class MeasuredStore:
         except BaseException:
             self._metrics.insert_failed(table)
             raise
-        finally:
-            took_s = self._monotonic() - began_s
-            self._local.spent_s = self.spent_s + took_s
-        self._metrics.insert_took(table, took_s, rows.num_rows)
+        self._metrics.insert_took(table, self._monotonic() - began_s, rows.num_rows)
 
     def progress(self, source: StreamPartition) -> StoredProgress:
         """Return how far a partition has come; see `ChunkStore.progress`."""
@@ -106,12 +103,30 @@ class MeasuredStore:
             return ask()
         finally:
             took_s = self._monotonic() - began_s
-            self._local.spent_s = self.spent_s + took_s
+            self._local.asking_s = self.asking_s + took_s
             self._metrics.step_took(LOOKUP_STEP, took_s)
 
 
+class _TimedLease:
+    """A `Lease` that knows when it was first asked: inserts begin there, computing is over."""
+
+    def __init__(self, lease: Lease, monotonic: Callable[[], float]) -> None:
+        self._lease = lease
+        self._monotonic = monotonic
+        self.first_asked_s: float | None = None
+
+    def check(self) -> None:
+        """Return while the right is certain; see `Lease.check`."""
+        if self.first_asked_s is None:
+            self.first_asked_s = self._monotonic()
+        self._lease.check()
+
+
 class MeasuredProcessor:
-    """A `ChunkProcessor` that measures how long another one computes: its calls without the store."""
+    """A `ChunkProcessor` that measures how long another one computes.
+
+    That is until the first insert, without the questions asked of the store.
+    """
 
     def __init__(
         self,
@@ -137,10 +152,12 @@ class MeasuredProcessor:
 
     def run(self, chunk: Chunk, lease: Lease) -> ChunkOutcome:
         """Store everything that a chunk yields; see `ChunkProcessor.run`."""
-        began_s, spent_before_s = self._monotonic(), self._store.spent_s
-        outcome = self._processor.run(chunk, lease)
-        in_store_s = self._store.spent_s - spent_before_s
-        self._metrics.step_took(COMPUTE_STEP, self._monotonic() - began_s - in_store_s)
+        began_s, asking_before_s = self._monotonic(), self._store.asking_s
+        timed = _TimedLease(lease, self._monotonic)
+        outcome = self._processor.run(chunk, timed)
+        ended_s = self._monotonic() if timed.first_asked_s is None else timed.first_asked_s
+        asking_s = self._store.asking_s - asking_before_s
+        self._metrics.step_took(COMPUTE_STEP, ended_s - began_s - asking_s)
         return outcome
 
     def idle(self, source: StreamPartition, broker_time_us: int) -> None:

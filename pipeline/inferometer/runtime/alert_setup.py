@@ -17,6 +17,8 @@ from inferometer.core.slo.measure_lanes import (
     MetricLane,
     counts_of_budget,
     counts_of_rule,
+    is_everywhere,
+    samples_of_rule,
 )
 from inferometer.core.slo.slo_lane import SloLane
 from inferometer.core.slo.subject_definitions import definition_of_budget, definition_of_rule
@@ -25,6 +27,7 @@ from inferometer.jobs.count_slos import CountPolicy
 from inferometer.kafka.alert_topics import AlertTopicNames
 from inferometer.runtime.mapping import worker_settings
 from inferometer.slo_files import load_slo_files
+from inferometer.slo_files.receiver_names import unknown_receivers
 from inferometer.webhooks.receivers_file import ReceiversFile, load_receivers_file
 
 if TYPE_CHECKING:
@@ -74,6 +77,11 @@ class AlertSetup:
             *(one for one in counts if one is not None),
         )
 
+    def gauges(self) -> tuple[MeasureCount, ...]:
+        """Return what rules need of the samples beside the signals."""
+        counts = (samples_of_rule(rule) for rule in self.rules())
+        return tuple(one for one in counts if one is not None)
+
     def lanes(self, partition: int, partition_count: int) -> Mapping[str, Lane]:
         """Return fresh lanes of what one partition of the counts evaluates."""
         made: list[tuple[Slo | MoneyBudget | MetricRule, Callable[[], Lane]]] = [
@@ -86,6 +94,9 @@ class AlertSetup:
             for owner, make in made
             if target_of(owner.workspace, owner.service, partition_count) == partition
         ]
+        own = {lane.name for lane in lanes}
+        echoes = (MetricLane(rule, is_echo=True) for rule in self.rules() if is_everywhere(rule))
+        lanes += [lane for lane in echoes if lane.name not in own]
         return {lane.name: lane for lane in lanes}
 
     def alerts(self, state: AlertState | None) -> Alerts:
@@ -93,6 +104,8 @@ class AlertSetup:
         return Alerts(
             self.definitions(),
             routes=self.receivers.route,
+            inhibitions=self.receivers.inhibitions,
+            policy=self.receivers.policy,
             traits=self.receivers.traits(),
             state=state,
         )
@@ -132,6 +145,10 @@ def load_setup(
             "no receivers are configured (alerts.receivers_file), so nobody is told",
             extra={"reason": "no_receivers"},
         )
+    if receivers.receivers:
+        for finding in unknown_receivers(declared, receivers.receivers):
+            # Whom the routes name is told all the same.
+            logger.error("%s", finding, extra={"reason": "unknown_receiver"})
     return AlertSetup(declared, receivers)
 
 
@@ -169,4 +186,4 @@ def count_policy(settings: Settings) -> CountPolicy:
 
 def settled(book: MuteBook) -> MuteBook:
     """Return a copy that no other thread changes while it is asked."""
-    return MuteBook([*book.silences(), *book.windows()])
+    return MuteBook(book.entries())

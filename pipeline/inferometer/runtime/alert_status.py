@@ -5,11 +5,13 @@ No evaluator needs to run or be asked; the answer is as old as the last snapshot
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from inferometer.core.alerts.conditions import Condition
 from inferometer.core.slo.board import restored
+from inferometer.core.slo.definitions import Severity
 from inferometer.kafka.alert_outputs import KafkaSnapshots
 from inferometer.kafka.alert_producer import AlertProducer
 from inferometer.kafka.partition_reader import PartitionReader
@@ -57,12 +59,19 @@ def status_rows(board: Board) -> Iterator[Row]:
     if tick_s is None:
         return
     both = (*board.alerts.incidents(), *board.clock_alerts.incidents())
-    incidents = {incident.subject: incident for incident in both}
-    for lane in board.lanes.values():
+    # A group may have several: one of its own for each rule that is told once.
+    incidents = {
+        replace(incident.subject, kind=""): incident for incident in sorted(both, key=_weight)
+    }
+    for lane in board.own_lanes():
         for _observation in lane.observe(tick_s, ()):
             pass
         for standing in lane.standing():
             yield _row(standing, incidents.get(standing.subject), tick_s)
+
+
+def _weight(incident: Incident) -> tuple[bool, bool, bool]:
+    return incident.is_firing, incident.severity is Severity.PAGE, not incident.is_apart
 
 
 def _row(standing: Observation, incident: Incident | None, tick_s: int) -> Row:

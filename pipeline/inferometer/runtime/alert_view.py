@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 class BoardsView:
-    """An `AlertsView` over the boards of this process; another process shows its own."""
+    """An `AlertsView` over the boards of this process, and of others as they were kept last."""
 
     def __init__(
         self,
         boards: Callable[[], Mapping[int, tuple[Board, threading.Lock]]],
         receivers: ReceiversFile,
+        others: Callable[[], Mapping[int, tuple[ListedAlert, ...]]] = dict,
     ) -> None:
+        """Show `boards` by partition, and of partitions that have none here what `others` says."""
         self._boards = boards
         self._receivers = receivers
+        self._others = others
         self._last: dict[int, tuple[ListedAlert, ...]] = {}
 
     def alerts(self) -> Sequence[ListedAlert]:
@@ -41,7 +44,8 @@ class BoardsView:
                     lock.release()
         for partition in self._last.keys() - boards.keys():
             del self._last[partition]
-        return [one for partition in sorted(self._last) for one in self._last[partition]]
+        found = {**self._others(), **self._last}
+        return [one for partition in sorted(found) for one in found[partition]]
 
     def receivers(self) -> Sequence[str]:
         """Return the names of the receivers that are configured."""

@@ -14,11 +14,12 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inferometer import __version__
 from inferometer.core.slo.counting_plan import CountingPlan
-from inferometer.errors import BrokerError, PipelineError
+from inferometer.errors import BrokerError, ConfigError, PipelineError
 from inferometer.jobs.count_slos import CountSlos
 from inferometer.jobs.count_sources import RequestSource, SignalSource
 from inferometer.jobs.evaluate_alerts import EvaluateAlerts, EvaluationPolicy
@@ -30,6 +31,7 @@ from inferometer.kafka.notification_topics import NoticeFollower, NotificationTo
 from inferometer.kafka.partition_reader import PartitionReader
 from inferometer.kafka.silence_topic import KafkaSilenceStore
 from inferometer.kafka.worker import SinkWorker
+from inferometer.prometheus.slo_counters import SloCounters
 from inferometer.runtime.alert_delivery import OwnedDelivery
 from inferometer.runtime.alert_history import HistoryKeeping
 from inferometer.runtime.alert_setup import (
@@ -40,14 +42,18 @@ from inferometer.runtime.alert_setup import (
     topic_names,
 )
 from inferometer.runtime.alert_view import BoardsView
-from inferometer.runtime.clock import now
+from inferometer.runtime.clock import now, now_us
+from inferometer.runtime.group_lag_watch import GroupLagWatch
 from inferometer.runtime.mapping import price_book, store_settings
+from inferometer.runtime.other_boards import READ_EVERY_S, OtherBoards
+from inferometer.runtime.ticker import Ticker
 from inferometer.web.access import AccessPolicy
 from inferometer.web.server import AlertsServer
+from inferometer.webhooks.config_text import config_text
 from inferometer.webhooks.sender import GuardedSender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from inferometer.clickhouse.connect import StoreConnection
     from inferometer.clickhouse.settings import StoreSettings
@@ -56,14 +62,12 @@ if TYPE_CHECKING:
     from inferometer.runtime.alert_setup import AlertSetup
 
 BROKER_RETRY_S = 2.0
+SAVE_TIMEOUT_S = 3.0
+"""A stop waits so long for counts that let what was told be saved with them."""
+_POLL_S = 0.05
 _US = 1_000_000
 
 logger = logging.getLogger(__name__)
-
-
-def now_us() -> int:
-    """Return the clock in microseconds since 1970."""
-    return int(now().timestamp() * _US)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,14 @@ class AlertProcess:
         self._is_stopped = False
         self._failure: BaseException | None = None
         self.jobs: AlertJobs | None = None
+        self._counters = SloCounters(setup.declared.slos)
+        self._silences: KafkaSilenceStore | None = None
+
+    @property
+    def silences(self) -> tuple[KafkaSilenceStore, asyncio.AbstractEventLoop] | None:
+        """The silences and the loop that they belong to; None while this does not run."""
+        store, loop = self._silences, self._loop
+        return None if store is None or loop is None else (store, loop)
 
     def request_stop(self) -> None:
         """Ask for an orderly end, from any thread; `run` returns soon after."""
@@ -135,16 +147,22 @@ class AlertProcess:
         async with contextlib.AsyncExitStack() as stack:
             silences = KafkaSilenceStore(kafka, clock=now)
             await stack.enter_async_context(silences)
+            self._silences = silences
+            stack.callback(self._forget_silences)
             topics = await stack.enter_async_context(NotificationTopics(kafka, self._named))
             producer = stack.enter_context(AlertProducer(kafka))
-            readers = [stack.enter_context(PartitionReader(kafka)) for _ in range(3)]
-            self.jobs = self._jobs(silences, producer, readers)
+            readers = [stack.enter_context(PartitionReader(kafka)) for _ in range(4)]
+            lag = stack.enter_context(GroupLagWatch(self._watched_groups()))
+            self.jobs = self._jobs(silences, producer, readers, lag)
             notifying = asyncio.create_task(self._notify(topics))
             stack.push_async_callback(self._ended, notifying)
-            await stack.enter_async_context(self._serving(silences))
+            await stack.enter_async_context(self._serving(silences, producer, readers[3]))
             await self._work(self.jobs)
         if self._failure is not None:
             raise self._failure
+
+    def _forget_silences(self) -> None:
+        self._silences = None
 
     async def _make_topics(self, kafka: KafkaSettings) -> None:
         if not self._makes_topics:
@@ -174,8 +192,18 @@ class AlertProcess:
         kafka = member_settings(self._settings, topic, role).kafka
         return replace(kafka, run_epoch=self._run_epoch)
 
+    def _watched_groups(self) -> list[KafkaSettings]:
+        """Return the groups that read requests: those that store them and those that count."""
+        settings = self._settings
+        counting = self._kafka(settings.kafka.requests_topic, "count")
+        return [replace(counting, group=settings.kafka.group), counting]
+
     def _jobs(
-        self, silences: KafkaSilenceStore, producer: AlertProducer, readers: list[PartitionReader]
+        self,
+        silences: KafkaSilenceStore,
+        producer: AlertProducer,
+        readers: list[PartitionReader],
+        lag: GroupLagWatch,
     ) -> AlertJobs:
         settings, declared = self._settings, self._setup.declared
         plan = CountingPlan(
@@ -183,8 +211,10 @@ class AlertProcess:
             targets=settings.alerts.counts_partitions,
             book=price_book(settings.prices),
             measures=self._setup.measures(),
+            gauges=self._setup.gauges(),
         )
-        output, policy = KafkaCounts(producer, self._named.counts), count_policy(settings)
+        output = self._counters.around(KafkaCounts(producer, self._named.counts))
+        policy = count_policy(settings)
         sources: list[Any] = [RequestSource(), SignalSource()]
         counters = [
             CountSlos(plan=plan, source=source, output=output, log=reader, policy=policy, clock=now)
@@ -200,6 +230,7 @@ class AlertProcess:
             intervals=self._setup.receivers.intervals,
             clock=now,
             monotonic=time.monotonic,
+            gauges=lag.gauges,
             policy=EvaluationPolicy(snapshot_every_s=settings.alerts.snapshot_every_s),
         )
         return AlertJobs(
@@ -227,11 +258,19 @@ class AlertProcess:
             thread.start()
         try:
             await self._stopping.wait()
+            await self._saved(jobs.evaluation)
         finally:
             for member in members.values():
                 member.request_stop()
             for thread in threads:
                 await asyncio.to_thread(thread.join)
+
+    async def _saved(self, evaluation: EvaluateAlerts) -> None:
+        """Let what was told lately be saved, for as long as counts may still come."""
+        for _ in range(round(SAVE_TIMEOUT_S / _POLL_S)):
+            if self._failure is not None or evaluation.leave():
+                return
+            await asyncio.sleep(_POLL_S)
 
     def _run_member(self, member: SinkWorker | HistoryKeeping) -> None:
         try:
@@ -276,42 +315,71 @@ class AlertProcess:
         await task
 
     @contextlib.asynccontextmanager
-    async def _serving(self, silences: KafkaSilenceStore) -> Any:
+    async def _serving(
+        self, silences: KafkaSilenceStore, producer: AlertProducer, reader: PartitionReader
+    ) -> Any:
         area = self._settings.alerts
         if not area.http_port or self.jobs is None:
             yield
             return
         token = area.http_token.reveal()
+        boards = self.jobs.evaluation.boards
+        others = OtherBoards(
+            setup=self._setup,
+            partitions=area.counts_partitions,
+            own=lambda: boards().keys(),
+            snapshots=KafkaSnapshots(producer, reader, self._named.state),
+        )
         server = AlertsServer(
             host=area.http_host,
             port=area.http_port,
             access=AccessPolicy(tokens=(token,) if token else ()),
             store=silences,
-            view=BoardsView(self.jobs.evaluation.boards, self._setup.receivers),
+            view=BoardsView(boards, self._setup.receivers, others.alerts),
             clock=now,
             version=__version__,
+            config=config_text(self._setup.receivers),
+            metrics=self._counters.text,
         )
+        watch = Ticker("other-boards", READ_EVERY_S, others.read)
         await server.start()
         try:
-            yield
+            with watch:
+                yield
         finally:
             await server.stop()
 
 
 def run_alerts(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Count, evaluate and tell until SIGINT or SIGTERM.
+    """Count, evaluate and tell until SIGINT or SIGTERM; SIGHUP reads the files again.
 
     Raises ConfigError where there is nothing to evaluate, BrokerError and StateError where it is no
     use to go on.
     """
-    setup = load_setup(settings, environ)
     store = settings.store
     history = store_settings(store) if store.url or store.data_dir is not None else None
-    asyncio.run(_run(AlertProcess(settings, setup, history=history)))
+    setup: AlertSetup | None = load_setup(settings, environ)
+    while setup is not None:
+        process = AlertProcess(settings, setup, history=history)
+        setup = asyncio.run(_run(process, partial(load_setup, settings, environ)))
 
 
-async def _run(process: AlertProcess) -> None:
+async def _run(process: AlertProcess, load: Callable[[], AlertSetup]) -> AlertSetup | None:
+    """Run to the end; return what to go on with where the files were to be read again."""
     loop = asyncio.get_running_loop()
+    loaded: list[AlertSetup] = []
+
+    def reload() -> None:
+        try:
+            loaded.append(load())
+        except ConfigError as error:
+            logger.error("the old objectives and receivers stay: %s", error)  # noqa: TRY400 - said
+        else:
+            logger.info("objectives and receivers are read again")
+            process.request_stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, process.request_stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
     await process.run()
+    return loaded[-1] if loaded else None

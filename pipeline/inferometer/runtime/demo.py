@@ -24,6 +24,7 @@ SPAN_S = 60
 RATE_SPAN_S = 600
 FLUSH_TIMEOUT_S = 30.0
 _STOP_CHECK_S = 0.2
+_LEAST_NAP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,8 @@ class Demo:
             early_s = (ts_end_us - self._pipeline.now_us()) / 1e6
             if early_s <= 0:
                 return True
-            self._stopping.wait(min(early_s, _STOP_CHECK_S))
+            # Not once an event: who wakes up often keeps others from their work.
+            self._stopping.wait(min(max(early_s, _LEAST_NAP_S), _STOP_CHECK_S))
         return False
 
     def _raise_if_failed(self) -> None:

@@ -24,6 +24,7 @@ from inferometer.kafka.settings import KafkaSettings, WorkerSettings
 from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 from inferometer.kafka.worker import SinkWorker
 from inferometer.names import REQUESTS_TOPIC, SIGNALS_TOPIC
+from inferometer.runtime.alert_desk import AlertSources
 from inferometer.runtime.clock import now
 from inferometer.runtime.embedded_alerts import (
     EmbeddedAlerts,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from inferometer.config import Settings
 
-PARTITIONS = 4
 CHUNK_MAX_BYTES = 2_000_000
 """Well below what a partition of the embedded broker keeps, or producer and worker would wait for
 each other."""
@@ -53,15 +53,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How soon chunks are cut, and how soon an idle partition says that it is complete."""
+    """How often chunks are cut: an insert costs as much for one event as for thousands."""
 
+    partitions: int
     chunk_max_wait_s: float
     idle_interval_s: float
+    """How soon an idle partition says that it is complete."""
     is_replay: bool
 
 
-REPLAY = Rhythm(chunk_max_wait_s=0.2, idle_interval_s=0.1, is_replay=True)
-DEMO = Rhythm(chunk_max_wait_s=1.0, idle_interval_s=1.0, is_replay=False)
+REPLAY = Rhythm(partitions=4, chunk_max_wait_s=0.2, idle_interval_s=0.1, is_replay=True)
+DEMO = Rhythm(partitions=2, chunk_max_wait_s=2.0, idle_interval_s=1.0, is_replay=False)
 
 
 class EmbeddedPipeline:
@@ -104,7 +106,9 @@ class EmbeddedPipeline:
             self.reports = StoreReports(self._connection)
             self._owner = FolderOwner(self._connection).start()
             topics = embedded_topics(self._settings) if self._with_alerts else {}
-            self._broker.start({REQUESTS_TOPIC: PARTITIONS, SIGNALS_TOPIC: 1, **topics})
+            self._broker.start(
+                {REQUESTS_TOPIC: self._rhythm.partitions, SIGNALS_TOPIC: 1, **topics}
+            )
             self._start_worker()
             if self._with_alerts:
                 alerts = EmbeddedAlerts(
@@ -140,11 +144,7 @@ class EmbeddedPipeline:
         )
         self._worker = SinkWorker(
             settings=WorkerSettings(
-                kafka=KafkaSettings(
-                    bootstrap_servers=self._broker.bootstrap_servers,
-                    topic=REQUESTS_TOPIC,
-                    run_epoch=self._broker.run_epoch,
-                ),
+                kafka=self.kafka,
                 chunk_max_bytes=CHUNK_MAX_BYTES,
                 chunk_max_wait_s=self._rhythm.chunk_max_wait_s,
                 idle_interval_s=self._rhythm.idle_interval_s,
@@ -182,6 +182,25 @@ class EmbeddedPipeline:
         """Return how every group of every objective stands. Raises what ended alerting."""
         return [] if self._alerts is None else self._alerts.status()
 
+    @property
+    def kafka(self) -> KafkaSettings:
+        """How the worker reaches the broker of this process, and as which group."""
+        return KafkaSettings(
+            bootstrap_servers=self._broker.bootstrap_servers,
+            topic=REQUESTS_TOPIC,
+            run_epoch=self._broker.run_epoch,
+        )
+
+    @property
+    def connection(self) -> StoreConnection:
+        """The open store, for those who read it while this runs."""
+        return self._connection
+
+    @property
+    def alert_sources(self) -> AlertSources:
+        """Whom to ask about the alerts of this pipeline."""
+        return AlertSources() if self._alerts is None else self._alerts.sources
+
     def now(self) -> datetime:
         """Return the clock of this pipeline."""
         return now()
@@ -195,7 +214,7 @@ class EmbeddedPipeline:
         return PacedSender(
             bootstrap_servers=self._broker.bootstrap_servers,
             topic=REQUESTS_TOPIC,
-            partitions=PARTITIONS,
+            partitions=self._rhythm.partitions,
             pace=self._pace,
             max_event_bytes=MAX_MESSAGE_BYTES,
         )

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.config.areas import KafkaConfig
 from inferometer.kafka.alert_topics import alert_topics
+from inferometer.runtime.alert_desk import AlertSources, RunningDesk, RunningStatus
 from inferometer.runtime.alert_setup import load_setup, topic_names
 from inferometer.runtime.alert_status import status_rows
 from inferometer.runtime.alerts import AlertProcess
+from inferometer.runtime.objective_facts import DeclaredObjectives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +68,20 @@ class EmbeddedAlerts:
         # Nothing of a cluster that the settings name: neither its security nor its topics.
         here = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
         chosen = replace(settings, kafka=here)
+        setup = load_setup(chosen, environ, needs_receivers=False)
         self._process = AlertProcess(
             chosen,
-            load_setup(chosen, environ, needs_receivers=False),
+            setup,
             run_epoch=broker.run_epoch,
             makes_topics=False,
             history=history,
         )
+        self.sources = AlertSources(
+            status=RunningStatus(self.status),
+            desk=RunningDesk(lambda: self._process.silences),
+            objectives=DeclaredObjectives(setup),
+        )
+        """Whom the query API asks about these alerts."""
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="inferometer-alerts")
 

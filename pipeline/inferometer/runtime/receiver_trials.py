@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from inferometer.core.alerts.trials import trial_end, trial_notice
 from inferometer.errors import ConfigError
 from inferometer.kafka.notification_topics import NotificationTopics
 from inferometer.runtime.alert_setup import member_settings, topic_names
+from inferometer.runtime.clock import now_us
 from inferometer.webhooks.receivers_file import ReceiversFile, load_receivers_file
 from inferometer.webhooks.sender import GuardedSender
 
@@ -39,11 +39,6 @@ class Trial:
     said: str
     """For people: what it answered, or what went wrong."""
     took_ms: int
-
-
-def now_us() -> int:
-    """Return the present instant."""
-    return time.time_ns() // 1000  # noqa: TID251 - a clock is made here
 
 
 def receivers_of(settings: Settings, environ: Mapping[str, str]) -> ReceiversFile:

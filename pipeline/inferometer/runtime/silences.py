@@ -63,6 +63,11 @@ class SilenceClient:
         wanted = {"id": str(uuid.uuid4()), **window}
         return str(self._ask("POST", "/maintenance", wanted)["id"])
 
+    def accept(self, level: Mapping[str, Any]) -> dict[str, Any]:
+        """Have bands take a level as normal; return it as stored. Raises InterfaceError."""
+        wanted = {"id": str(uuid.uuid4()), **level}
+        return dict(self._ask("POST", "/acceptances", wanted))
+
     def expire(self, entry_id: str) -> str:
         """End a silence or a maintenance window now and say which it was. Raises InterfaceError."""
         try:

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.owner import FolderOwner
-from inferometer.clickhouse.refusals import store_errors
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.core.price_rows import price_table
 from inferometer.errors import BrokerError, ConfigError, StoreError
@@ -75,8 +75,18 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
             chunk_store = operation.measured_store(ClickHouseChunkStore(connection))
             publish_prices(chunk_store, book)
             await loading
+            # An embedded engine takes one insert after another.
+            beside = (
+                None
+                if store.is_embedded
+                else ThreadPoolExecutor(settings.worker.chunk_threads, "inferometer-roll-ups")
+            )
             job = ProcessChunk(
-                store=chunk_store, book=book, policy=sink_policy(settings), clock=now
+                store=chunk_store,
+                book=book,
+                policy=sink_policy(settings),
+                clock=now,
+                beside=beside,
             )
             worker = SinkWorker(
                 settings=chosen,
@@ -109,7 +119,7 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
 
 def _ask(connection: StoreConnection) -> None:
     """Return once the store answers. Raises StoreError."""
-    with store_errors(connection.settings.place):
+    with connection.errors():
         connection.reader().query("SELECT 1")
 
 

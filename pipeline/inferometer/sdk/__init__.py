@@ -32,6 +32,7 @@ from inferometer.core.events import InferenceRequest
 from inferometer.core.signals import InferenceSignal
 from inferometer.kafka_security import KafkaSecurity
 from inferometer.sdk.client import Client
+from inferometer.sdk.gauges import Gauges
 from inferometer.sdk.measure import Attempt, Request
 from inferometer.sdk.refusals import EventTooLargeError, InvalidEventError
 from inferometer.sdk.settings import Envelope, SpoolMode
@@ -46,6 +47,7 @@ __all__ = [
     "DropReason",
     "Envelope",
     "EventTooLargeError",
+    "Gauges",
     "InferenceRequest",
     "InferenceSignal",
     "InvalidEventError",

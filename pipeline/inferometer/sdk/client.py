@@ -16,14 +16,13 @@ from inferometer.names import JSON_CONTENT_TYPE
 from inferometer.sdk.account import Account
 from inferometer.sdk.deadlines import DeadlineTimer
 from inferometer.sdk.ids import EventIds
-from inferometer.sdk.items import Item, as_is, events_in, item_of, size_of
+from inferometer.sdk.items import Item, as_is, events_in, is_line, item_of
 from inferometer.sdk.lines import LineMaker
 from inferometer.sdk.measure import Request
 from inferometer.sdk.processes import watch
 from inferometer.sdk.refusals import EventTooLargeError, InvalidEventError
 from inferometer.sdk.sender import Sender
 from inferometer.sdk.settings import (
-    KNOWN_FIELDS,
     ClientSettings,
     Envelope,
     check_names,
@@ -35,10 +34,10 @@ from inferometer.sdk.transport import KafkaTransport, Outgoing, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from types import TracebackType
 
     import pyarrow as pa
 
+    from inferometer.core.gauges import GaugeSample
     from inferometer.core.signals import InferenceSignal
     from inferometer.sdk.items import Entry
 
@@ -49,12 +48,12 @@ _LOG = logging.getLogger("inferometer.sdk")
 class Client:
     """Sends events of ended requests to Kafka, never in the way of the request itself.
 
-    `emit` notes the fields and returns; a thread checks them and sends many in one record, see
-    `Envelope`. It is safe for threads and may be called from asyncio code. Trouble with the broker
-    never raises: events wait in the buffer (`buffer_events`, `buffer_bytes`), beyond it they are
-    dropped, counted in `stats`, told to `on_drop` and logged, one line every 30 s. Values that make
-    no event are told the same way, and the event is sent as it is, so that the sink keeps it as a
-    dead letter.
+    `emit` checks and notes the fields, in some microseconds, and returns; a thread judges those
+    that are not surely right and sends many in one record, see `Envelope`. It is safe for threads
+    and may be called from asyncio code. Trouble with the broker never raises: events wait in the
+    buffer (`buffer_events`, `buffer_bytes`), beyond it they are dropped, counted in `stats`, told
+    to `on_drop` and logged, one line every 30 s. Values that make no event are told the same way,
+    and the event is sent as it is, so that the sink keeps it as a dead letter.
 
     The same event finds the same partition whoever sends it again, as long as `source` (or the
     folder of the spool) names the same producer: it and the second of `ts_end` choose.
@@ -116,8 +115,8 @@ class Client:
             },
         )
         check_names(self.defaults)
-        self._lines = LineMaker(self.defaults)
         self._is_shared = self.settings.envelope != Envelope.JSON.value
+        self._lines = LineMaker(self.defaults, is_judging=self._is_shared)
         self._on_drop = on_drop
         self._new_transport = new_transport
         self._is_closed = False
@@ -149,8 +148,8 @@ class Client:
             self.drop(DropReason.INVALID, str(refusal), None)
             raise refusal from error
 
-    def emit_signal(self, signal: InferenceSignal) -> None:
-        """Send what is known about a request that has not ended; returns at once.
+    def emit_signal(self, signal: InferenceSignal | GaugeSample) -> None:
+        """Send what is known about a request that has not ended, or a gauge; returns at once.
 
         Signals speak of the present, so no spool keeps them.
         """
@@ -179,7 +178,8 @@ class Client:
         """
         if len(content_type.encode()) > _MAX_CONTENT_TYPE_BYTES:
             raise ValueError("a content type has 255 bytes at most")
-        self._put(Item(value, key, content_type))
+        is_bare = key is None and content_type == JSON_CONTENT_TYPE
+        self._put(self._unjudged(value) if is_bare else Item(value, key, content_type))
 
     def emit_records(self, values: Iterable[bytes]) -> int:
         """Send many events that are JSON already, unchecked; return how many were taken.
@@ -191,7 +191,7 @@ class Client:
         limit = self.settings.max_event_bytes
         for value in values:
             if len(value) <= limit:
-                entries.append(Item(value))
+                entries.append(self._unjudged(value))
             else:
                 detail = str(EventTooLargeError(len(value), limit))
                 self._account.turn_away(Item(value), DropReason.TOO_LARGE, detail)
@@ -279,22 +279,11 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def checked(self, lines: Sequence[Entry]) -> list[Entry]:
-        """Return events as they are sent, those of `emit` once they are checked.
-
-        Called by the sender.
-        """
-        return [self._judged(line) if isinstance(line, bytes) else line for line in lines]
-
-    def _judged(self, line: bytes) -> Entry:
+    def judged(self, line: bytes) -> Entry:
+        """Return an event of `emit` as it is sent, once it is judged; called by the sender."""
         if self._is_shared and quick_check.checked(line) is not None:
             return line
         try:
@@ -343,15 +332,19 @@ class Client:
     def _entry(self, event: InferenceRequest | Mapping[str, Any]) -> Entry:
         if isinstance(event, InferenceRequest):
             return item_of(event)
-        if event.keys() <= KNOWN_FIELDS:
-            line = self._lines.line(event, self.ids)
-            if line is not None:
-                return line
-        return item_of(self.event(event))
+        line = self._lines.line(event, self.ids)
+        return item_of(self.event(event)) if line is None else line
+
+    def _unjudged(self, value: bytes) -> Entry:
+        """Return JSON of the caller's own, bare where it shares a record and needs no headers."""
+        return value if self._is_shared and is_line(value) else Item(value)
 
     def _put(self, entry: Entry) -> None:
         self._check_size(entry)
-        self._put_all((entry,))
+        if self._is_closed:
+            self._account.turn_away(entry, DropReason.CLOSED, "the client is closed")
+        elif not (self._sender or self._reopen()).put(entry):
+            self._account.turn_away(entry, DropReason.BUFFER_FULL, "the buffer is full")
 
     def _put_all(self, entries: Sequence[Entry]) -> int:
         """Hand over entries, and tell those for which there is no room; return the events taken."""
@@ -365,7 +358,7 @@ class Client:
         return events_in(entries[:taken])
 
     def _check_size(self, entry: Entry) -> None:
-        size = size_of(entry)
+        size = len(entry)
         if size > self.settings.max_event_bytes:
             error = EventTooLargeError(size, self.settings.max_event_bytes)
             self._account.turn_away(entry, DropReason.TOO_LARGE, str(error))

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from inferometer.core.arrow_schema import DURATION, GAPS, MONEY, TYPES, schema_of
+from inferometer.core.arrow_schema import DURATION, GAPS, MONEY, SCHEMA, TYPES, schema_of
 from inferometer.core.events import Kind
 from inferometer.core.fields import FIELD_INDEX, FIELDS, SCALES
 from inferometer.core.quick_check import CheckedGaps, checked
@@ -175,7 +175,7 @@ def _conformed(
         raise ValueError(f"the table lacks required columns: {', '.join(missing)}")
     schema = pa.schema([pa.field(name, array.type) for name, array in arrays.items()])
     return pa.RecordBatch.from_arrays(
-        list(arrays.values()), schema=schema.with_metadata(schema_of(()).metadata)
+        list(arrays.values()), schema=schema.with_metadata(SCHEMA.metadata)
     )
 
 
@@ -227,13 +227,11 @@ def _within(batch: pa.RecordBatch, max_bytes: int) -> Iterator[tuple[bytes, int,
 
 def _compact(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the batch with dictionaries of what its rows use."""
-    arrays = [
-        _compact_codes(column)
-        if pa.types.is_dictionary(column.type) and len(column.dictionary) > _SMALL_DICTIONARY
-        else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+    columns = batch.columns
+    for place, column in enumerate(columns):
+        if isinstance(column, pa.DictionaryArray) and len(column.dictionary) > _SMALL_DICTIONARY:
+            columns[place] = _compact_codes(column)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _compact_codes(column: pa.DictionaryArray) -> pa.DictionaryArray:

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from inferometer.sdk.items import size_of
+from inferometer.sdk.items import bytes_in, events_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,24 +40,32 @@ class Intake:
 
     def put_all(self, entries: Sequence[Entry]) -> int:
         """Take events; return how many of the entries there was room for."""
+        if self._put(entries, events_in(entries), bytes_in(entries)):
+            return len(entries)
         taken = 0
+        while taken < len(entries) and self.put(entries[taken]):
+            taken += 1
+        return taken
+
+    def put(self, entry: Entry) -> bool:
+        """Take one entry; False where there is no room for it."""
+        return self._put((entry,), 1 if isinstance(entry, bytes) else entry.events, len(entry))
+
+    def _put(self, entries: Sequence[Entry], events: int, size_bytes: int) -> bool:
+        """Take all of the entries, or none."""
         with self._lock:
-            queued_events, queued_bytes = self.queued_events, self._queued_bytes
+            queued_events = self.queued_events + events
+            queued_bytes = self._queued_bytes + size_bytes
             room_events, room_bytes = self._max_events, self._max_bytes
             if self._counts_loose:
                 room_events -= self.loose_events
                 room_bytes -= self._loose_bytes
-            for entry in entries:
-                events = 1 if isinstance(entry, bytes) else entry.events
-                queued_events += events
-                queued_bytes += size_of(entry)
-                if queued_events > room_events or queued_bytes > room_bytes:
-                    break
-                self.accepted += events
-                self.queued_events, self._queued_bytes = queued_events, queued_bytes
-                self._queue.append(entry)
-                taken += 1
-        return taken
+            if queued_events > room_events or queued_bytes > room_bytes:
+                return False
+            self.queued_events, self._queued_bytes = queued_events, queued_bytes
+            self.accepted += events
+            self._queue.extend(entries)
+        return True
 
     def take(self, at_most: int) -> list[Entry]:
         """Return the oldest entries; they count as queued until they are `settled`."""

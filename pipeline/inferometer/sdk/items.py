@@ -13,7 +13,7 @@ from inferometer.errors import DecodeError
 from inferometer.names import ARROW_CONTENT_TYPE, CONTENT_TYPE_HEADER, JSON_CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from inferometer.core.codec import Header
 
@@ -38,10 +38,16 @@ class Item:
     """The broker may have it already."""
     events: int = 1
     """How many it carries; more than one only in columns."""
+    is_judged: bool = True
+    """False for an event of `emit` that must still be held against the contract."""
+
+    def __len__(self) -> int:
+        """Return the bytes of value and key, as a bare line has its own."""
+        return len(self.value) + len(self.key or b"")
 
 
 Entry = bytes | Item
-"""Bytes are the JSON of an event that was checked here, with nothing more to say about it."""
+"""Bytes are the JSON of an event, with nothing more to say about it."""
 
 
 def item_of(event: InferenceRequest) -> Item:
@@ -83,14 +89,16 @@ def value_of(entry: Entry) -> bytes:
     return entry if isinstance(entry, bytes) else entry.value
 
 
-def size_of(entry: Entry) -> int:
-    """Return the bytes of an entry, its key included."""
-    return len(entry) if isinstance(entry, bytes) else len(entry.value) + len(entry.key or b"")
-
-
 def events_in(entries: Sequence[Entry]) -> int:
     """Return how many events the entries carry."""
-    return sum(1 if isinstance(entry, bytes) else entry.events for entry in entries)
+    return len(entries) + sum(
+        [entry.events - 1 for entry in entries if not isinstance(entry, bytes)]
+    )
+
+
+def bytes_in(entries: Iterable[Entry]) -> int:
+    """Return the bytes of the entries, their keys included."""
+    return sum(map(len, entries))
 
 
 def as_is(value: bytes) -> Item:

@@ -8,7 +8,7 @@ from inferometer.errors import ConfigError
 from inferometer.sdk.stats import DropReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from inferometer.sdk.envelopes import Packer
     from inferometer.sdk.items import Entry
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Owner(Protocol):
     """What the sender needs of the client."""
 
-    def checked(self, lines: Sequence[Entry]) -> list[Entry]:
-        """Return events, those that nobody has checked so far as they will be sent."""
+    def judged(self, line: bytes) -> Entry:
+        """Return an event that nobody has judged so far as it will be sent."""
 
     def new_transport(self) -> Transport:
         """Open a producer. Raises ConfigError."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from inferometer.core.slo.dimensions import close_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -43,12 +43,14 @@ def checked(
     findings: Findings,
     subject: str = "",
     origins: Mapping[str, Path] | None = None,
+    broken: set[str] | None = None,
 ) -> Model | None:
     """Return a value as its model, or None once every problem is noted.
 
     Args:
         path: of the value in the document.
         origins: paths of keys that stand elsewhere.
+        broken: takes the keys that problems are about.
     """
     try:
         return model.model_validate(value)
@@ -56,10 +58,20 @@ def checked(
         for detail in error.errors(include_url=False):
             found = detail["loc"]
             key = str(found[0]) if found else ""
+            if broken is not None:
+                broken.add(key)
             is_elsewhere = origins is not None and key in origins
             at = (*origins[key], *found[1:]) if origins and is_elsewhere else (*path, *found)
             text = problem_text(detail, model, path)
             findings.problem(document.place(at), text, subject=subject)
+        return None
+
+
+def without(model: type[Model], value: Mapping[str, Any], keys: Collection[str]) -> Model | None:
+    """Return a value as its model without some keys, None where it is none without them."""
+    try:
+        return model.model_validate({key: one for key, one in value.items() if key not in keys})
+    except ValidationError:
         return None
 
 

@@ -28,6 +28,15 @@ class SloDraft:
     """Where the file says what a part of the objective holds."""
     requests_per_hour: Decimal | None = None
     """Expected traffic of one group, where the file tells."""
+    broken: frozenset[str] = frozenset()
+    """Fields of the objective that the file gets wrong; they have their defaults here."""
+
+    def concerns(self, part: Part) -> bool:
+        """Return whether what is said of a part is due to the file, not to what it gets wrong."""
+        # Windows are judged by the period.
+        return part[0] not in self.broken and not (
+            part[0] == "burn_windows" and "period_s" in self.broken
+        )
 
     @property
     def subject(self) -> str:

@@ -135,11 +135,13 @@ def _is_sound(draft: SloDraft, requests_per_hour: Decimal | None, findings: Find
     rate = draft.requests_per_hour
     rate = requests_per_hour if rate is None else rate
     found = objections(draft.slo)
-    if not found and rate is not None:
+    if draft.broken:
+        found = [objection for objection in found if draft.concerns(objection.part)]
+    elif not found and rate is not None:
         found = traffic_objections(draft.slo, rate)
     for objection in found:
         findings.problem(draft.place_of(objection.part), objection.text, subject=draft.subject)
-    if found:
+    if found or draft.broken:
         return False
     for caution in cautions(draft.slo, rate):
         findings.caution(draft.place_of(caution.part), caution.text, subject=draft.subject)

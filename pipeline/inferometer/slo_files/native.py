@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from inferometer.core.slo.definitions import Availability, BatchIsolation, Cost, Latency
 from inferometer.slo_files.budget_parts import BudgetPart
 from inferometer.slo_files.building import build_slo
-from inferometer.slo_files.checking import checked
+from inferometer.slo_files.checking import checked, without
 from inferometer.slo_files.drafts import SloDraft
 from inferometer.slo_files.money import budget, budget_problems, metric_rule, rule_problems
 from inferometer.slo_files.part_types import OwnedPart
@@ -36,6 +36,7 @@ KEY_OF = {
     "keep_firing_s": "keep_firing_for",
 }
 """Fields of `Slo` that the file calls otherwise."""
+_FIELD_OF = {key: field for field, key in KEY_OF.items()}
 MERGED = ("labels", "annotations")
 """Keys of which an objective adds to the defaults instead of replacing them."""
 LISTS = ("slos", "budgets", "rules")
@@ -70,6 +71,13 @@ class _Entry(Generic[Model]):
     subject: str
     origins: Mapping[str, Path]
     """Where each key stands."""
+    broken: frozenset[str] = frozenset()
+    """Keys whose problems are noted, and that are left out so that the others are judged too."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it may be loaded."""
+        return not self.broken
 
 
 class _Reader:
@@ -120,9 +128,12 @@ class _Reader:
         found = problems(entry.part)
         for inner, text in found:
             key = str(inner[0]) if inner else ""
+            if not entry.is_whole and (not key or key in entry.broken):
+                # What is left out may be what is missing.
+                continue
             at = (*entry.origins.get(key, (*path, key)), *inner[1:]) if inner else path
             self._findings.problem(self._document.place(at), text, subject=entry.subject)
-        return None if found else entry.part
+        return entry.part if entry.is_whole and not found else None
 
     def _entry(
         self, kind: str, model: type[Model], value: object, path: Path
@@ -139,6 +150,7 @@ class _Reader:
                 subject=subject,
             )
         merged, origins = self._merged(own, path, keys.difference(self._broken))
+        broken: set[str] = set()
         part = checked(
             model,
             merged if isinstance(value, dict) else value,
@@ -147,8 +159,13 @@ class _Reader:
             findings=self._findings,
             subject=subject,
             origins=origins,
+            broken=broken,
         )
-        return None if part is None or relied_on else _Entry(part, subject, origins)
+        if part is None and broken:
+            part = without(model, merged, broken)
+        if part is None or relied_on:
+            return None
+        return _Entry(part, subject, origins, frozenset(broken))
 
     def _draft(self, entry: _Entry[SloPart], path: Path) -> SloDraft | None:
         part, origins, subject = entry.part, entry.origins, entry.subject
@@ -178,6 +195,7 @@ class _Reader:
             place,
             _places(self._document, slo, path, origins, places),
             part.requests_per_hour,
+            broken=frozenset(_FIELD_OF.get(key, key) for key in entry.broken),
         )
 
     def _indicator(self, part: IndicatorPart, path: Path, subject: str) -> Indicator | None:

@@ -8,13 +8,18 @@ from aiohttp import web
 
 from inferometer.core.alerts.instant_texts import instant_text
 from inferometer.core.alerts.listing import alerts_answer, groups_answer
-from inferometer.web.requests import alert_query
+from inferometer.web.requests import alert_query, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inferometer.alert_ports import AlertsView, SilenceStore
 
+NO_ALERTS_TAKEN = (
+    "this interface takes no alerts: it shows those that `inferometer alerts` finds by its own "
+    "objectives; send yours to an Alertmanager, which a receiver of format alertmanager_api tells "
+    "of ours too"
+)
 _US_PER_S = 1_000_000
 
 
@@ -44,6 +49,7 @@ class AlertsApi:
             web.get("/api/v2/status", self._status),
             web.get("/api/v2/receivers", self._receivers),
             web.get("/api/v2/alerts", self._alerts),
+            web.post("/api/v2/alerts", self._refused),
             web.get("/api/v2/alerts/groups", self._groups),
             web.get("/-/healthy", self._healthy),
             web.get("/-/ready", self._ready),
@@ -73,6 +79,11 @@ class AlertsApi:
         query, now_s = alert_query(request), self._now_us() // _US_PER_S
         found = alerts_answer(self._view.alerts(), self._store.book(), query, now_s)
         return web.json_response(found)
+
+    async def _refused(self, _: web.Request) -> web.Response:
+        # Prometheus and `amtool alert add` end here where somebody took this for an Alertmanager;
+        # the latter shows the text of a 400 alone.
+        raise bad_request(NO_ALERTS_TAKEN)
 
     async def _groups(self, request: web.Request) -> web.Response:
         query, now_s = alert_query(request), self._now_us() // _US_PER_S

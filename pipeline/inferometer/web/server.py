@@ -9,8 +9,10 @@ from aiohttp import web
 
 from inferometer.core.alerts.silences import MuteRefusedError
 from inferometer.errors import BrokerError, ConfigError, StateError
+from inferometer.web.acceptances_api import AcceptancesApi
 from inferometer.web.alerts_api import AlertsApi
 from inferometer.web.maintenance_api import MaintenanceApi
+from inferometer.web.metrics_api import MetricsApi
 from inferometer.web.requests import MAX_BODY_BYTES
 from inferometer.web.silences_api import SilencesApi
 
@@ -43,10 +45,12 @@ class AlertsServer:
         clock: Callable[[], datetime],
         version: str,
         config: str = "",
+        metrics: Callable[[], bytes] | None = None,
     ) -> None:
         """Serve at host and port, 0 for a free one. Raises ConfigError where anybody could write.
 
-        `config` is shown to everybody who may read: no secrets in it.
+        `config` is shown to everybody who may read: no secrets in it. `metrics` returns what
+        Prometheus scrapes.
         """
         access.check_host(host)
         self._host = host
@@ -61,10 +65,12 @@ class AlertsServer:
             access,
             [
                 *SilencesApi(store=store, now_us=now_us).routes(),
+                *AcceptancesApi(store=store, view=view, now_us=now_us).routes(),
                 *MaintenanceApi(store=store, now_us=now_us).routes(),
                 *AlertsApi(
                     store=store, view=view, now_us=now_us, version=version, config=config
                 ).routes(),
+                *([] if metrics is None else MetricsApi(metrics).routes()),
             ],
         )
         self._runner: web.AppRunner | None = None

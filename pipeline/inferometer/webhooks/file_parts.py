@@ -4,38 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
-from inferometer.core.alerts.matcher_texts import parse_matcher
-from inferometer.core.alerts.matchers import Matcher
 from inferometer.core.alerts.receivers import Format
-from inferometer.core.slo.spans import parse_span_s
 from inferometer.webhooks.addresses import networks_of
+from inferometer.webhooks.policy_parts import InhibitPart, PolicyPart
+from inferometer.webhooks.span_parts import MatcherText, Part, Span
 from inferometer.webhooks.texts import template_problem
 
 NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
-SPAN_PATTERN = r"^\s*(\d+(\.\d+)?\s*(s|m|h|d|w)\s*)+$"
-
-
-def _span_s(value: object) -> object:
-    if isinstance(value, str):
-        return parse_span_s(value)
-    raise ValueError(f"{value!r} is no span of time; write it with its unit, such as 5m or 4h")
-
-
-def _matcher(value: object) -> object:
-    if isinstance(value, str):
-        return parse_matcher(value)
-    raise ValueError('is no matcher; write a text such as severity="page"')
 
 
 def _network(value: object) -> object:
@@ -49,26 +26,10 @@ def _template(value: object) -> object:
     return value
 
 
-Span = Annotated[
-    int,
-    BeforeValidator(_span_s),
-    WithJsonSchema({"type": "string", "pattern": SPAN_PATTERN, "examples": ["30s", "5m", "4h"]}),
-]
-MatcherText = Annotated[
-    Matcher,
-    BeforeValidator(_matcher),
-    WithJsonSchema({"type": "string", "examples": ['severity="page"', 'model=~"gpt.*"']}),
-]
 Network = Annotated[str, BeforeValidator(_network)]
 Template = Annotated[str, BeforeValidator(_template)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Port = Annotated[StrictInt, Field(ge=1, le=65_535)]
-
-
-class Part(BaseModel):
-    """What all parts share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Reference(Part):
@@ -159,3 +120,12 @@ class ReceiversPart(Part):
     """Each is checked by itself, so that one with a problem costs no other."""
     route: RoutePart
     time_intervals: tuple[IntervalsPart, ...] = ()
+    inhibit_rules: tuple[InhibitPart, ...] = Field(
+        default=(), description="Which alerts keep which others quiet, besides the shipped rules."
+    )
+    shipped_inhibit_rules: StrictBool = Field(
+        default=True,
+        description="A page mutes tickets of its service, a provider its models, a broken pipeline "
+        "absence.",
+    )
+    policy: PolicyPart = PolicyPart()

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
+from inferometer.core.alerts.inhibition import SHIPPED_INHIBITIONS, InhibitRule
 from inferometer.core.alerts.interval_texts import interval_from
+from inferometer.core.alerts.policy import AlertPolicy
 from inferometer.core.alerts.receivers import (
     PAGERDUTY_URL,
     Format,
@@ -20,8 +22,8 @@ from inferometer.core.alerts.receivers import (
     fallback_problems,
 )
 from inferometer.core.alerts.routing import EVERY_LABEL, ReceiverTraits, Route
-from inferometer.core.alerts.secret import Secret
 from inferometer.core.alerts.time_intervals import IntervalBook
+from inferometer.core.secret import Secret
 from inferometer.webhooks.file_parts import (
     IntervalsPart,
     ReceiverPart,
@@ -30,6 +32,7 @@ from inferometer.webhooks.file_parts import (
     RoutePart,
 )
 from inferometer.webhooks.messages import WITHOUT_HEARTBEAT
+from inferometer.webhooks.policy_parts import inhibitions_of
 from inferometer.webhooks.signatures import key_of
 from inferometer.webhooks.targets import ForbiddenTargetError, target_of
 from inferometer.webhooks.yaml_lines import LinedDocument, read_lined
@@ -56,6 +59,8 @@ class ReceiversFile:
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
     route: Route = field(default_factory=Route)
     intervals: IntervalBook = field(default_factory=lambda: IntervalBook({}))
+    inhibitions: tuple[InhibitRule, ...] = SHIPPED_INHIBITIONS
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
     problems: tuple[str, ...] = ()
     """Each as `file:line: what, and what to do`."""
 
@@ -124,6 +129,10 @@ class _Reading:
             receivers=receivers,
             route=self._route(whole.route, ("route",), names, intervals),
             intervals=IntervalBook(intervals),
+            inhibitions=inhibitions_of(
+                whole.inhibit_rules, keeps_shipped=whole.shipped_inhibit_rules
+            ),
+            policy=whole.policy.policy(),
             problems=self._texts(),
         )
 
@@ -287,7 +296,7 @@ def _problem_text(detail: ErrorDetails, model: type[BaseModel]) -> str:
     """Say one problem; values stay out of it, since they may be secrets."""
     key = ".".join(map(str, detail["loc"])) or "the file"
     if detail["type"] == "extra_forbidden":
-        known = {info.alias or name for name, info in model.model_fields.items()}
+        known = _known_keys(model, detail["loc"][:-1])
         return f"unknown key {key}; {_meant(str(detail['loc'][-1]), known)}"
     if detail["type"] == "missing":
         return f"{key} is missing; add it"
@@ -295,6 +304,23 @@ def _problem_text(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{key}: write a mapping here: keys with values, indented"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{key}: {message[:1].lower()}{message[1:]}"
+
+
+def _known_keys(model: type[BaseModel], place: tuple[str | int, ...]) -> set[str]:
+    """Return the keys of the part at a place in the model."""
+    fields = {info.alias or name: info for name, info in model.model_fields.items()}
+    below = [step for step in place if isinstance(step, str)]
+    if below and below[0] in fields:
+        for inner in _models_in(fields[below[0]].annotation):
+            return _known_keys(inner, tuple(below[1:]))
+    return set(fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
 
 
 def _meant(name: str, known: Mapping[str, object] | set[str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inferometer.core.alerts.secret import Secret
+    from inferometer.core.secret import Secret
 
 PREFIX = "whsec_"
 MIN_BYTES = 24

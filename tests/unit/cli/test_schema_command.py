@@ -24,6 +24,13 @@ def test_a_contract_is_printed_as_published(run: Run) -> None:
     assert run("schema", "asyncapi").out.startswith("#")
 
 
+def test_the_document_of_the_query_api_is_printed(run: Run) -> None:
+    assert "openapi" in run("schema").out.splitlines()
+    document = json.loads(run("schema", "openapi").out)
+    assert document["openapi"].startswith("3.1")
+    assert "/api/v1/metrics" in document["paths"]
+
+
 def test_an_unknown_contract_gets_a_suggestion(run: Run) -> None:
     outcome = run("schema", "inference.request.v2")
     assert outcome.code == 2

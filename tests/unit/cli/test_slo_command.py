@@ -65,6 +65,30 @@ def test_check_names_every_problem_and_fails(broken: str) -> None:
     assert "slo fine" in out
 
 
+def test_check_holds_receivers_against_their_file(tmp_path: Path) -> None:
+    slos, receivers = tmp_path / "slos.yaml", tmp_path / "receivers.yaml"
+    slos.write_text(
+        "format: inferometer.slos.v1\n"
+        "slos:\n"
+        "  - {name: chat, indicator: availability, objective: 0.999, receivers: [oncal]}\n",
+        encoding="utf-8",
+    )
+    receivers.write_text(
+        "format: inferometer.receivers.v1\n"
+        "receivers:\n"
+        "  - {name: oncall, format: slack, url: 'https://hooks.slack.example/x'}\n"
+        "route: {receiver: oncall}\n",
+        encoding="utf-8",
+    )
+    assert inferometer("check", str(slos))[0] == 0
+    code, out, err = inferometer("check", str(slos), "--receivers", str(receivers))
+    assert (code, err) == (1, "")
+    assert (
+        f"problem  {slos}:3: slo chat: receiver 'oncal' is not in the receivers file; "
+        "did you mean oncall?" in out
+    )
+
+
 def test_check_can_fail_for_cautions(sound: str) -> None:
     assert inferometer("check", "--strict", sound)[0] == 1
 

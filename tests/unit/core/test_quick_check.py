@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from inferometer.core import codec
 from inferometer.core.events import MAX_DURATION_MS
 from inferometer.core.fields import FIELDS
-from inferometer.core.quick_check import checked
+from inferometer.core.quick_check import EventWriter, checked
 from inferometer.simulate.fixed_size import full_events, lean_events
 from inferometer.simulate.fleet import Fleet
 
@@ -52,6 +55,57 @@ def test_what_it_vouches_for_the_contract_accepts(fields: dict[str, Any]) -> Non
         codec.decode(value)
 
 
+OBJECTS = st.sampled_from(
+    [
+        float("nan"), float("inf"), Decimal("0.123456789012"), Decimal("NaN"), UUID(int=1),
+        datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1), b"bytes", ("a", "b"), {"a"}, 2**70,
+        "\ud800", object(), {"count": 1, "sum_ms": float("nan")}, {"a": float("nan")},
+    ]
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(NAMES, VALUES | OBJECTS, max_size=4),
+    st.dictionaries(NAMES.filter(lambda name: name != "unknown"), VALUES | OBJECTS, max_size=2),
+)
+@settings(max_examples=1_500, deadline=None)
+def test_what_it_writes_is_the_event_that_the_contract_makes_of_the_fields(
+    fields: dict[str, Any], defaults: dict[str, Any]
+) -> None:
+    try:
+        writer = EventWriter(defaults)
+    except ValueError:
+        return
+    given_fields = {**REQUIRED, **fields}
+    written = writer.write(given_fields, lambda: "new")
+    if written is not None:
+        present = {
+            name: value
+            for fields in ({"event_id": "new"}, defaults, given_fields)
+            for name, value in fields.items()
+            if value is not None
+        }
+        assert codec.decode(written) == codec.event_of(present)
+        assert b"null" not in written
+
+
+def test_a_default_of_none_stands_for_no_required_field() -> None:
+    fields = {**REQUIRED, "request_id": None}
+    assert EventWriter({"request_id": None}).write(fields, str) is None
+    assert EventWriter({"request_id": "r"}).write(fields, str) is not None
+
+
+@given(st.dictionaries(st.sampled_from(["e2e_ms", "region"]), VALUES | OBJECTS, min_size=1))
+@settings(deadline=None)
+def test_defaults_that_it_takes_are_those_of_an_event(defaults: dict[str, Any]) -> None:
+    try:
+        EventWriter(defaults)
+    except ValueError:
+        return
+    given_defaults = {name: value for name, value in defaults.items() if value is not None}
+    codec.event_of({**REQUIRED, **given_defaults})
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_are_judged(value: bytes) -> None:
     if checked(value) is not None:
@@ -67,8 +121,12 @@ def test_text_that_is_no_utf8_is_left_to_the_contract(broken: bytes) -> None:
 
 def test_it_is_sure_of_what_producers_send() -> None:
     fleet = Fleet(seed=1, start_us=1_790_000_000_000_000, rate=100).take(500)
+    writer = EventWriter({"source": "gw-1"})
     for value in (*full_events(500, 1), *lean_events(500, 1), *map(orjson.dumps, fleet)):
         assert checked(value) is not None
+        written = writer.write(orjson.loads(value), str)
+        assert written is not None
+        assert checked(written) is not None
 
 
 @pytest.mark.parametrize(
@@ -90,3 +148,4 @@ def test_it_is_sure_of_what_producers_send() -> None:
 )
 def test_it_vouches_for_nothing_that_breaks_the_contract(name: str, value: object) -> None:
     assert checked(orjson.dumps({**REQUIRED, name: value})) is None
+    assert EventWriter({}).write({**REQUIRED, name: value}, str) is None

@@ -44,6 +44,7 @@ from inferometer.testing.leases import CertainLease
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from inferometer.core.slo.counting import MeasureCount
     from inferometer.jobs.count_sources import CountSource
 
 TOPIC = "inference.requests"
@@ -135,6 +136,8 @@ class Pipeline:
     snapshots: MemorySnapshots = field(default_factory=MemorySnapshots)
     mutes: MuteBook = field(default_factory=MuteBook)
     policy: EvaluationPolicy = field(default_factory=EvaluationPolicy)
+    gauges: dict[str, float] = field(default_factory=dict)
+    sampled: tuple[MeasureCount, ...] = ()
 
     def __post_init__(self) -> None:
         self.counts = MemoryCounts(self.targets)
@@ -156,7 +159,12 @@ class Pipeline:
 
     def new_counter(self, source: CountSource | None = None, topic: str = TOPIC) -> CountSlos:
         job = CountSlos(
-            plan=CountingPlan(slos=self.slos, targets=self.targets, book=PriceBook("test", ())),
+            plan=CountingPlan(
+                slos=self.slos,
+                targets=self.targets,
+                book=PriceBook("test", ()),
+                gauges=self.sampled,
+            ),
             source=source or RequestSource(),
             output=self.counts,
             log=self.log if topic == TOPIC else MemorySourceLog(),
@@ -188,6 +196,7 @@ class Pipeline:
             intervals=NO_INTERVALS,
             clock=self.clock,
             monotonic=lambda: self.now_us / 1e6,
+            gauges=lambda: self.gauges,
             policy=self.policy,
         )
         for target in range(self.targets):

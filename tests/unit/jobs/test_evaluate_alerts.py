@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import random
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from inferometer.core.alerts.notices import Transition
-from inferometer.core.chunks import Chunk, StreamPartition
+from inferometer.core.chunks import Chunk
 from inferometer.core.records import RecordColumns
 from inferometer.core.slo.count_records import decode_counts
-from inferometer.core.slo.definitions import Severity
-from inferometer.core.slo.measure_lanes import MetricLane
-from inferometer.core.slo.metric_rules import Level, MetricRule, parse_metric
-from inferometer.core.slo.subject_definitions import definition_of_rule
 from inferometer.errors import StoreError
 from inferometer.jobs.count_sources import SignalSource
 from inferometer.jobs.evaluate_alerts import EvaluationPolicy
+from inferometer.testing.alerts import MemorySnapshots
 from inferometer.testing.leases import CertainLease
 from tests.unit.jobs.alert_pipeline import (
-    COUNTS,
     SIGNALS,
     START_S,
     TOPIC,
@@ -37,7 +32,6 @@ from tests.unit.jobs.alert_pipeline import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inferometer.core.alerts.subjects import Definition
     from tests.unit.jobs.alert_pipeline import Request
 
     Told = tuple[list[tuple[object, ...]], list[str]]
@@ -122,6 +116,37 @@ def test_counts_that_are_read_twice_or_mixed_between_partitions_change_nothing(
         read.extend(again)
     pipeline.finish()
     assert told(pipeline) == expected
+
+
+class SlowSnapshots(MemorySnapshots):
+    """Saving one takes a second, so that the next is far away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took_us = 1_000_000
+        self.pipeline: Pipeline | None = None
+
+    def save(self, partition: int, snapshot: bytes) -> None:
+        super().save(partition, snapshot)
+        assert self.pipeline is not None
+        self.pipeline.now_us += self.took_us
+
+
+def test_who_leaves_saves_what_was_told_with_the_next_counts() -> None:
+    snapshots = SlowSnapshots()
+    rarely = EvaluationPolicy(snapshot_every_s=1e9, snapshot_share=1e-9)
+    pipeline = Pipeline(policy=rarely, snapshots=snapshots)
+    snapshots.pipeline = pipeline
+    parts = pieces(incident_trace(minutes=180), 100)
+    while len(pipeline.output.notices) < 2:
+        pipeline.feed(next(parts), chunk=100)
+    saved = snapshots.latest(0)
+    pipeline.feed(next(parts), chunk=100)
+    assert snapshots.latest(0) == saved
+    assert not pipeline.evaluator.leave()
+    pipeline.feed(next(parts), chunk=100)
+    assert snapshots.latest(0) != saved
+    assert pipeline.evaluator.leave()
 
 
 def test_another_evaluator_goes_on_from_the_last_snapshot(expected: Told) -> None:
@@ -264,36 +289,6 @@ def test_bytes_that_are_no_counts_are_left_out() -> None:
     pipeline.feed(TRACE, chunk=100)
     pipeline.finish()
     assert pipeline.notice_ids()
-
-
-STALLED = MetricRule(
-    name="watermark-stalled",
-    metric=parse_metric("watermark_age_s"),
-    levels=(Level(value=Decimal(300), severity=Severity.PAGE),),
-    is_meta=True,
-)
-
-
-class Watched(Pipeline):
-    def lanes(self, partition: int, count: int) -> dict[str, Any]:
-        lane = MetricLane(STALLED)
-        return {lane.name: lane, **super().lanes(partition, count)}
-
-    def definitions(self) -> list[Definition]:
-        return [*super().definitions(), definition_of_rule(STALLED)]
-
-
-def test_a_counter_that_falls_silent_is_told_by_the_clock() -> None:
-    pipeline = Watched()
-    pipeline.feed(incident_trace(minutes=10, incident=(90, 90)), chunk=100)
-    source = StreamPartition(COUNTS, 0, "counts-1")
-    pipeline.evaluator.idle(source, 0)
-    assert pipeline.output.notices == []
-    for _ in range(40):
-        pipeline.now_us += 10_000_000
-        pipeline.evaluator.idle(source, 0)
-    (notice,) = pipeline.output.notices
-    assert (notice.labels["slo"], notice.severity) == ("watermark-stalled", Severity.PAGE)
 
 
 def test_deadline_signals_make_hanging_requests_bad() -> None:

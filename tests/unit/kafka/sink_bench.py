@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KEY = TopicPartition("t", 0)
 OTHER = TopicPartition("t", 1)
 US = Membership(1, "me")
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 OPEN = Intent(
     first_offset=2,
     last_offset=4,

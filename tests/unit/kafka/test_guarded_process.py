@@ -15,7 +15,7 @@ from inferometer.kafka.guarded_process import GuardedProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 PARENT = """
 import sys
 from pathlib import Path

@@ -77,10 +77,10 @@ def test_a_producer_that_waits_goes_on_when_there_is_room() -> None:
     pace = Pace(limit_records=1)
     reserve(pace, 1)
     pace.delivered("t", 0, 0, SIZE)
-    waiting = threading.Thread(target=reserve, args=(pace, 1), kwargs={"timeout_s": 10.0})
+    waiting = threading.Thread(target=reserve, args=(pace, 1), kwargs={"timeout_s": 60.0})
     waiting.start()
     pace.acknowledged("t", 0, 1)
-    waiting.join(10.0)
+    waiting.join(60.0)
     assert not waiting.is_alive()
     assert pace.unacknowledged() == 1
 
@@ -92,14 +92,14 @@ def test_closing_wakes_a_producer_that_waits() -> None:
 
     def wait() -> None:
         try:
-            reserve(pace, 1, timeout_s=10.0)
+            reserve(pace, 1, timeout_s=60.0)
         except BrokerError as error:
             caught.append(error)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     pace.close()
-    waiting.join(10.0)
+    waiting.join(60.0)
     assert "closed" in str(caught[0])
 
 

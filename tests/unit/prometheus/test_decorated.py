@@ -9,11 +9,14 @@ import pytest
 
 from inferometer.errors import StoreError
 from inferometer.prometheus.decorated import MeasuredProcessor, MeasuredStore
+from inferometer.testing.leases import CertainLease
 from inferometer.testing.stores import MemoryChunkStore
 from tests.unit.prometheus.scraping import SOURCE, Bench, outcome
 
 if TYPE_CHECKING:
-    from inferometer.core.chunks import Chunk, ChunkOutcome
+    from collections.abc import Sequence
+
+    from inferometer.core.chunks import Chunk, ChunkOutcome, StreamPartition
     from inferometer.ports import ChunkProcessor, ChunkStore, Lease
 
 ROWS = pa.table({"x": [1, 2, 3]})
@@ -30,17 +33,26 @@ class SlowStore(MemoryChunkStore):
         self._bench.elapsed_s += 1.0
         super().insert(table=table, rows=rows, token=token)
 
+    def find_events(
+        self, *, source: StreamPartition, event_ids: Sequence[str], floor: int, before: int
+    ) -> set[str]:
+        self._bench.elapsed_s += 1.0
+        return super().find_events(source=source, event_ids=event_ids, floor=floor, before=before)
+
 
 class TwoInserts:
-    """A job that computes for two seconds and inserts twice."""
+    """A job that computes for two seconds, asks for one within, and inserts twice."""
 
     def __init__(self, bench: Bench, store: ChunkStore) -> None:
         self._bench = bench
         self._store = store
 
-    def run(self, _chunk: Chunk, _lease: Lease) -> ChunkOutcome:
+    def run(self, _chunk: Chunk, lease: Lease) -> ChunkOutcome:
+        self._bench.elapsed_s += 1.0
+        self._store.find_events(source=SOURCE, event_ids=["a"], floor=0, before=9)
+        self._bench.elapsed_s += 1.0
         for table in ("requests", "chunk_ledger"):
-            self._bench.elapsed_s += 1.0
+            lease.check()
             self._store.insert(table=table, rows=ROWS, token=f"token/{table}")
         return outcome(stored=3)
 
@@ -74,11 +86,11 @@ def test_what_the_log_holds_is_asked_of_the_store() -> None:
     assert bench.sample("inferometer_worker_chunk_step_seconds_count", step="lookup") == 2
 
 
-def test_computing_is_the_call_without_the_store() -> None:
+def test_computing_is_what_comes_before_the_inserts_without_questions() -> None:
     bench = Bench()
     store = MeasuredStore(SlowStore(bench), bench.metrics, bench.monotonic)
     job = cast("ChunkProcessor", TwoInserts(bench, store))
     processor = MeasuredProcessor(job, store, bench.metrics, bench.monotonic)
-    found = processor.run(cast("Chunk", None), cast("Lease", None))
+    found = processor.run(cast("Chunk", None), CertainLease())
     assert found.stored == 3
     assert bench.sample("inferometer_worker_chunk_step_seconds_sum", step="compute") == 2.0

@@ -35,7 +35,7 @@ class Served:
         )
 
     def ask(self, path: str, method: str = "GET", accept: str = "*/*") -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         try:
             connection.request(method, path, headers={"Accept": accept})
             answer = connection.getresponse()

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
+from inferometer.core.alerts.engine import Alerts
+from inferometer.core.alerts.routing import Route
+from inferometer.core.slo.board import Position
+from inferometer.errors import StoreError
 from inferometer.runtime.alert_status import status_rows, status_table
 from inferometer.runtime.alert_view import BoardsView
+from inferometer.runtime.other_boards import OtherBoards
+from inferometer.testing.alerts import MemorySnapshots
 from inferometer.webhooks.receivers_file import ReceiversFile
 from tests.unit.jobs.alert_pipeline import Pipeline, incident_trace
 
@@ -27,6 +36,17 @@ def test_every_group_has_its_state_burn_and_budget() -> None:
     assert "acme/chat-success  model=m  firing page" in table
 
 
+def test_a_budget_that_is_gone_is_shown_after_the_page_has_ended() -> None:
+    pipeline = Pipeline()
+    pipeline.feed(incident_trace(minutes=300, incident=(20, 110)), chunk=200)
+    pipeline.finish()
+    board, _lock = pipeline.evaluator.boards()[0]
+    rows = {row["group"]["model"]: row for row in status_rows(board)}
+    assert "exhausted" in rows["m"]["true_rules"]
+    assert (rows["m"]["state"], rows["m"]["severity"]) == ("firing", "ticket")
+    assert (rows["n"]["state"], rows["n"]["incident_id"]) == ("ok", "")
+
+
 def test_without_state_it_says_what_makes_some() -> None:
     assert "inferometer alerts" in status_table([])
 
@@ -36,3 +56,50 @@ def test_the_view_shows_what_fires() -> None:
     (alert,) = view.alerts()
     assert (alert.labels["model"], alert.labels["severity"]) == ("m", "page")
     assert view.receivers() == []
+
+
+class AwaySnapshots(MemorySnapshots):
+    """Cannot be read once it is told so."""
+
+    is_away = False
+
+    def latest(self, partition: int) -> bytes | None:
+        if self.is_away:
+            raise StoreError("no broker", retryable=True)
+        return super().latest(partition)
+
+
+def others_of(pipeline: Pipeline, own: set[int]) -> tuple[OtherBoards, AwaySnapshots]:
+    board, _lock = pipeline.evaluator.boards()[0]
+    snapshots = AwaySnapshots()
+    snapshots.save(0, board.to_snapshot(Position("run", 7)))
+    setup = SimpleNamespace(
+        lanes=pipeline.lanes,
+        alerts=lambda state: Alerts(
+            pipeline.definitions(), routes=Route(receiver="r"), state=state
+        ),
+    )
+    others = OtherBoards(
+        setup=cast("Any", setup), partitions=2, own=lambda: own, snapshots=snapshots
+    )
+    return others, snapshots
+
+
+def test_what_another_process_evaluates_is_shown_too() -> None:
+    others, snapshots = others_of(burning(), own=set())
+    view = BoardsView(dict, ReceiversFile(), others.alerts)
+    assert view.alerts() == []
+    others.read()
+    (alert,) = view.alerts()
+    assert (alert.labels["model"], alert.labels["severity"]) == ("m", "page")
+    snapshots.is_away = True
+    others.read()
+    assert len(view.alerts()) == 1, "what was read last is the best that is known"
+
+
+def test_what_is_evaluated_here_is_not_read_from_the_state_of_others() -> None:
+    pipeline = burning()
+    others, _snapshots = others_of(pipeline, own={0})
+    others.read()
+    assert others.alerts() == {}
+    assert len(BoardsView(pipeline.evaluator.boards, ReceiversFile(), others.alerts).alerts()) == 1

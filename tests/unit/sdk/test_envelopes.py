@@ -136,6 +136,19 @@ def test_however_an_event_is_given_it_goes_to_one_partition() -> None:
     assert len(desk.transport.sent) == 4
 
 
+def test_ready_events_are_neither_judged_nor_described_where_each_has_a_record() -> None:
+    drops: list[Drop] = []
+    desk = bench(envelope="json", on_drop=drops.append)
+    values = [orjson.dumps(fields(1)), b'{"model":"m"}']
+    desk.client.emit_records(values)
+    desk.client.emit_record(values[0])
+    assert [record.value for record in desk.transport.sent] == [*values, values[0]]
+    assert [record.headers for record in desk.transport.sent] == [
+        [("content-type", b"application/json")]
+    ] * 3
+    assert drops == []
+
+
 def test_what_is_no_event_on_one_line_stays_alone_as_it_is() -> None:
     desk = bench()
     desk.client.emit(fields(1))

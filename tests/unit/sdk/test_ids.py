@@ -24,3 +24,15 @@ def test_ids_ascend_when_the_clock_stands_or_steps_back() -> None:
     made = [ids.next() for _ in range(4)]
     assert made == sorted(made)
     assert len(set(made)) == 4
+
+
+def test_ids_of_one_millisecond_differ_by_its_fraction_and_other_digits_are_drawn_anew() -> None:
+    readings = iter([*[5_000_000_000] * 4_000, *[5_001_000_000] * 4_000, 9_000_000_000])
+    ids = EventIds(lambda: next(readings))
+    made = [ids.next() for _ in range(8_001)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+    assert all(
+        (uuid.UUID(each).version, uuid.UUID(each).variant) == (7, uuid.RFC_4122) for each in made
+    )
+    assert len({each[19:] for each in made}) == 3

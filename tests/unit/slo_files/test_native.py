@@ -237,6 +237,35 @@ def test_every_problem_is_found_at_once_each_with_its_line() -> None:
     assert "unknown dimension colour" in problems(found)[6]
 
 
+def test_what_has_one_problem_is_judged_for_the_others_at_once() -> None:
+    found = load("""\
+format: inferometer.slos.v1
+slos:
+  - name: chat
+    indicator: availability
+    objective: 0.9
+    period: 3
+    tier: urgent
+    group_by: modle
+budgets:
+  - {name: month, amount_usd: -2, period: month, zone: Europe/Berln}
+rules:
+  - {name: cold, metric: cold_starts / attempts, above: {ticket: x}, group_by: [modle]}
+""")
+    assert (found.slos, found.budgets, found.rules) == ((), (), ())
+    said = [problem.split(": ", 2)[1:] for problem in problems(found)]
+    assert [(subject, text.split(";")[0]) for subject, text in said] == [
+        ("slo chat", "period: 3 is no span of time"),
+        ("slo chat", "tier: 'urgent' does not fit"),
+        ("slo chat", "unknown dimension modle"),
+        ("budget month", "an amount is over 0"),
+        ("budget month", "zone: 'Europe/Berln' is no IANA zone"),
+        # That a threshold is missing is not said: the one that does not fit is left out here.
+        ("rule cold", "above.ticket: 'x' does not fit"),
+        ("rule cold", "unknown dimension modle"),
+    ]
+
+
 def test_an_objective_that_relies_on_a_broken_default_is_not_loaded() -> None:
     found = load(
         "format: inferometer.slos.v1\n"

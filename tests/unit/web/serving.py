@@ -62,6 +62,7 @@ async def _bench(access: AccessPolicy, store: MemorySilenceStore) -> AsyncIterat
         clock=lambda: datetime.fromtimestamp(NOW_S, UTC),
         version="1.2.3",
         config="route: {receiver: oncall}\n",
+        metrics=lambda: b"inferometer_slo_bad_requests_total 1.0\n",
     )
     async with server, aiohttp.ClientSession() as session:
         yield Bench(server.url, session, store, view)

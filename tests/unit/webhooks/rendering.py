@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from inferometer.core.alerts.receivers import Format, Receiver
-from inferometer.core.alerts.secret import Secret
+from inferometer.core.secret import Secret
 from inferometer.webhooks.messages import compose
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inferometer.core.alerts.receivers import Permissions, Receiver
 from inferometer.core.alerts.retries import AttemptKind
-from inferometer.core.alerts.secret import Secret
+from inferometer.core.secret import Secret
 from inferometer.testing.notices import example_notice
 from inferometer.webhooks.addresses import address_problem, networks_of
 from inferometer.webhooks.resolver import SystemResolver

@@ -6,6 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
+from inferometer.core.alerts.inhibition import SHIPPED_INHIBITIONS
+from inferometer.core.alerts.policy import AlertPolicy, FlappingPolicy
 from inferometer.core.alerts.receivers import Format, Permissions
 from inferometer.webhooks.receivers_file import (
     ReceiversFile,
@@ -128,7 +130,70 @@ def test_the_whole_file_fits_the_schema() -> None:
     jsonschema.validate(yaml.safe_load(WHOLE), receivers_schema())
 
 
+RULES = """\
+inhibit_rules:
+  - source_matchers: [slo=gateway-up]
+    target_matchers: ['slo!="gateway-up"', severity=page]
+    equal: [workspace]
+shipped_inhibit_rules: false
+policy:
+  reopen_window: 1h
+  stale_resolve_after: 2d
+  max_notify_age: {page: 5m}
+  flapping: {changes: 6, within: 30m, longest_hold: 2h}
+  storm: {label: region, incidents: 20, within: 2m}
+"""
+
+
+def test_inhibition_and_intervals_are_the_users(tmp_path: Path) -> None:
+    found = load(tmp_path, WHOLE + RULES)
+    assert found.problems == ()
+    (rule,) = found.inhibitions
+    assert [str(each) for each in rule.source] == ['slo="gateway-up"']
+    assert [str(each) for each in rule.target] == ['slo!="gateway-up"', 'severity="page"']
+    assert rule.equal == ("workspace",)
+    policy = found.policy
+    assert (policy.reopen_s, policy.stale_resolve_after_s) == (3600, 2 * 86_400)
+    assert (policy.page_notify_age_s, policy.ticket_notify_age_s) == (300, 86_400)
+    assert policy.flapping == FlappingPolicy(
+        changes=6, within_s=1800, shortest_hold_s=300, longest_hold_s=7200
+    )
+    assert (policy.storm_label, policy.storm_incidents, policy.storm_within_s) == (
+        "region", 20, 120,
+    )  # fmt: skip
+    jsonschema.validate(yaml.safe_load(WHOLE + RULES), receivers_schema())
+
+
+def test_what_a_file_leaves_out_is_as_shipped(tmp_path: Path) -> None:
+    found = load(tmp_path, WHOLE)
+    assert found.inhibitions == SHIPPED_INHIBITIONS
+    assert found.policy == AlertPolicy()
+    own = load(tmp_path, WHOLE + RULES.replace("shipped_inhibit_rules: false\n", ""))
+    assert own.inhibitions[:-1] == SHIPPED_INHIBITIONS
+
+
 CASES = {
+    "a pattern that does not compile": (
+        WHOLE + RULES.replace("slo=gateway-up", "'slo=~\"(\"'"),
+        "inhibit_rules.0.source_matchers.0: '(' is no regular expression",
+    ),
+    "inhibition without a source": (
+        WHOLE + RULES.replace("[slo=gateway-up]", "[]"),
+        "42: inhibit_rules.0.source_matchers",
+    ),
+    "inhibition with old words": (
+        WHOLE + RULES.replace("source_matchers", "source_match"),
+        "42: unknown key inhibit_rules.0.source_match; did you mean source_matchers?",
+    ),
+    "unknown key of a route": (
+        changed("      receiver: oncall", "      recever: oncall"),
+        "unknown key route.routes.0.recever; did you mean receiver?",
+    ),
+    "unknown key of an interval": (
+        WHOLE + RULES.replace("incidents: 20", "incident: 20"),
+        "51: unknown key policy.storm.incident; did you mean incidents?",
+    ),
+    "a flapping of one": (WHOLE + RULES.replace("changes: 6", "changes: 1"), "50: policy.flapping"),
     "no yaml": ("a: [", "1: is not YAML"),
     "nothing": ("", "1: the file: "),
     "a list": ("[]", "1: the file: "),

@@ -6,7 +6,7 @@ import time
 import pytest
 import standardwebhooks
 
-from inferometer.core.alerts.secret import Secret
+from inferometer.core.secret import Secret
 from inferometer.webhooks.signatures import key_of, signing_headers
 
 VECTOR_SECRET = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

@@ -118,7 +118,7 @@ class Engine:
 
     def _open(self) -> Any:
         with self._refusals():
-            return chdb.connect(self._path)  # type: ignore[no-untyped-call]  # it has no types
+            return chdb.connect(self._path)
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from inferometer.core.alerts.notices import Notice
     from inferometer.core.alerts.planning import Told
     from inferometer.core.alerts.routing import Intervals, Route
-    from inferometer.core.alerts.subjects import Observation, Subject
+    from inferometer.core.alerts.subjects import Key, Observation, Subject
 
 _NO_TRAITS = ReceiverTraits()
 
@@ -75,7 +75,16 @@ class Alerts:
         self._policy = AlertPolicy() if policy is None else policy
         self._apart = replace(self._policy, reopen_s=self._policy.apart_reopen_s)
         self._traits = dict(traits or {})
+        self._hushed: frozenset[Key] = frozenset()
         self.state = AlertState() if state is None else state
+
+    def hush(self, keys: Iterable[Key]) -> None:
+        """Have incidents of these definitions inhibit others, but be told and recorded elsewhere."""
+        self._hushed = frozenset(keys)
+
+    def is_hushed(self, incident: Incident) -> bool:
+        """Return whether an incident is told and recorded elsewhere."""
+        return incident.subject.key in self._hushed
 
     def watched(self) -> set[Subject]:
         """Return the subjects that need an observation at every tick, whatever their rules say."""
@@ -139,9 +148,11 @@ class Alerts:
         for subject in sorted(seen.keys() | self.state.subjects.keys(), key=_order):
             state = self.state.subjects.setdefault(subject, SubjectState(subject))
             definition = self._definition(subject)
-            records += state.observe(
+            found = state.observe(
                 seen.get(subject), definition.has_rule, tick_s, self._policy_of(subject)
             )
+            if subject.key not in self._hushed:
+                records += found
             if state.incident is not None:
                 self.state.incidents[state.incident.incident_id] = state.incident
         return records
@@ -161,7 +172,7 @@ class Alerts:
             incident.silenced_by = moment.mutes.muted_by(own, moment.now_s)
             incident.inhibited_by = quiet.get(incident_id, ())
             is_muted = bool(incident.silenced_by or incident.inhibited_by)
-            if is_muted is not was_muted:
+            if is_muted is not was_muted and not self.is_hushed(incident):
                 kind = RecordKind.SUPPRESSED if is_muted else RecordKind.UNSUPPRESSED
                 reason = "silence" if incident.silenced_by else "inhibition" if is_muted else ""
                 records.append(record_of(incident, kind, moment.tick_s, reason=reason))
@@ -175,18 +186,28 @@ class Alerts:
         notices, late = [], []
         for key in sorted(self.state.book.groups):
             group = self.state.book.groups[key]
-            was_late = group.is_late
+            was_late, known = group.is_late, len(group.told_members)
             told = self._decide(group, voices.get(key, []), moment)
             if group.is_late and not was_late:
                 late += [
                     record_of(voice.incident, RecordKind.DETECTED_LATE, moment.tick_s)
                     for voice in voices[key]
                 ]
+            late += self._grouped(group, known, moment.tick_s)
             if told is not None:
                 notices.append(self._compose(group, told, suppressed, moment))
         # Several groups of different receivers may hold the same incident.
-        unique = {record.transition_id: record for record in late}
+        unique = {(record.transition_id, record.reason): record for record in late}
         return notices, list(unique.values())
+
+    def _grouped(self, group: NoticeGroup, known: int, tick_s: int) -> list[TransitionRecord]:
+        """Return rows about members that are told, since this tick, under the id of another."""
+        new = list(group.told_members)[known:]
+        return [
+            record_of(self.state.incidents[one], RecordKind.GROUPED, tick_s, reason=group.lead_id)
+            for one in new
+            if one != group.lead_id
+        ]
 
     def _voices(
         self, labels: Mapping[str, Mapping[str, str]], moment: _Moment
@@ -195,6 +216,8 @@ class Alerts:
         storms = storms_of(incidents, labels, self._policy, moment.tick_s)
         found: dict[str, list[Voice]] = {}
         for incident in incidents:
+            if self.is_hushed(incident):
+                continue
             own = labels[incident.incident_id]
             storm = own.get(self._policy.storm_label, "")
             is_storm = storm in storms and is_new(incident, self._policy, moment.tick_s)

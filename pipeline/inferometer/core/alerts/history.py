@@ -48,6 +48,8 @@ class RecordKind(enum.StrEnum):
     UNSUPPRESSED = "unsuppressed"
     DETECTED_LATE = "detected_late"
     """It was true too long ago to tell anybody at once."""
+    GROUPED = "grouped"
+    """It is told together with the incident that `reason` names, under whose id notices go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

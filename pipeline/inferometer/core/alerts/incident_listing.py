@@ -20,7 +20,11 @@ def listed_alerts(alerts: Alerts) -> list[ListedAlert]:
     firing = [incident for incident in alerts.incidents() if incident.is_firing]
     fingerprints = {one.incident_id: one.subject.fingerprint for one in firing}
     last_tick_s = alerts.state.last_tick_s or 0
-    return [_listed(alerts, one, last_tick_s, fingerprints) for one in firing]
+    return [
+        _listed(alerts, one, last_tick_s, fingerprints)
+        for one in firing
+        if not alerts.is_hushed(one)
+    ]
 
 
 def _listed(

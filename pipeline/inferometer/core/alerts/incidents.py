@@ -291,7 +291,13 @@ def record_of(
     """Return a row about a whole incident at a tick."""
     subject = incident.subject
     return TransitionRecord(
-        transition_id=transition_id_of(subject.fingerprint, tick_s, kind, ""),
+        transition_id=transition_id_of(
+            # One that goes to several receivers may be told with several others.
+            subject.fingerprint,
+            tick_s,
+            kind,
+            reason if kind is RecordKind.GROUPED else "",
+        ),
         incident_id=incident.incident_id,
         fingerprint=subject.fingerprint,
         family=subject.family,

@@ -1,4 +1,4 @@
-"""Everything that mutes, as it is known: silences and maintenance windows by id.
+"""What people said of alerts, as it is known: silences, maintenance windows, accepted levels.
 
 Invariants: of two versions of one entry that with the later update stays, whatever the order in
 which they come, so any order of records gives the same book; what has expired is kept until
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from inferometer.core.alerts.acceptances import Acceptance
 from inferometer.core.alerts.maintenance import Effect, Maintenance
 from inferometer.core.alerts.matchers import all_match
 from inferometer.core.alerts.silences import Silence, SilenceState
@@ -23,8 +24,9 @@ ALERT_NAME = "alertname"
 """What clients of Alertmanager take a bare word for."""
 _US_PER_S = 1_000_000
 
-Entry = Silence | Maintenance
+Entry = Silence | Maintenance | Acceptance
 _Kind = TypeVar("_Kind", Silence, Maintenance)
+_Any = TypeVar("_Any", Silence, Maintenance, Acceptance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,12 @@ def mute_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class MuteBook:
-    """Silences and maintenance windows; implements the `Mutes` of alert planning."""
+    """Everything that people said; implements the `Mutes` of alert planning."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._silences: dict[str, Silence] = {}
         self._windows: dict[str, Maintenance] = {}
+        self._acceptances: dict[str, Acceptance] = {}
         self._silences_on: _On[Silence] = _On()
         self._windows_on: _On[Maintenance] = _On()
         for entry in entries:
@@ -55,29 +58,36 @@ class MuteBook:
 
     def apply(self, entry: Entry) -> bool:
         """Take in a version of an entry; return whether it is the newest of that entry."""
-        if isinstance(entry, Silence):
-            before: Entry | None = self._silences.get(entry.id)
-        else:
-            before = self._windows.get(entry.id)
-        if before is not None and _rank(before) >= _rank(entry):
-            return False
-        if isinstance(entry, Silence):
-            self._silences[entry.id] = entry
-        else:
-            self._windows[entry.id] = entry
         self._forget_cached()
-        return True
+        match entry:
+            case Silence():
+                return _put(self._silences, entry)
+            case Maintenance():
+                return _put(self._windows, entry)
+            case Acceptance():
+                return _put(self._acceptances, entry)
 
     def forget(self, entry_id: str) -> None:
         """Drop an entry; an unknown one is no error."""
         self._silences.pop(entry_id, None)
         self._windows.pop(entry_id, None)
+        self._acceptances.pop(entry_id, None)
         self._forget_cached()
 
     def outdated(self, before_us: int) -> list[str]:
         """Return the ids of entries that ended before an instant."""
-        entries: list[Entry] = [*self._silences.values(), *self._windows.values()]
-        return [entry.id for entry in entries if entry.ends_at_us < before_us]
+        return [entry.id for entry in self.entries() if entry.ends_at_us < before_us]
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return everything, what is over too."""
+        return (*self._silences.values(), *self._windows.values(), *self._acceptances.values())
+
+    def acceptances(self) -> tuple[Acceptance, ...]:
+        """Return the levels that were accepted, the oldest first."""
+        if not self._acceptances:
+            return ()
+        found = self._acceptances.values()
+        return tuple(sorted(found, key=lambda each: (each.updated_at_us, each.id)))
 
     def silence(self, silence_id: str) -> Silence | None:
         """Return a silence, None for an unknown id."""
@@ -173,6 +183,15 @@ class MuteBook:
 
     def _forget_cached(self) -> None:
         self._silences_on, self._windows_on = _On(), _On()
+
+
+def _put(shelf: dict[str, _Any], entry: _Any) -> bool:
+    """Keep a version unless a newer one is known; return whether it was kept."""
+    before = shelf.get(entry.id)
+    if before is not None and _rank(before) >= _rank(entry):
+        return False
+    shelf[entry.id] = entry
+    return True
 
 
 def _rank(entry: Entry) -> tuple[int, str]:

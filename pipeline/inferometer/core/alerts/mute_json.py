@@ -1,4 +1,4 @@
-"""Silences and maintenance windows as JSON: Alertmanager's names for requests, answers and records.
+"""Silences, maintenance windows and accepted levels as JSON: Alertmanager's names for requests, answers and records.
 
 Invariants: what was written is read back equal; whatever comes in gives a value or a list of every
 problem, never another error.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from inferometer.core.alerts.acceptances import Acceptance
 from inferometer.core.alerts.instant_texts import LATEST_US, instant_text, instant_us
 from inferometer.core.alerts.interval_texts import interval_from, interval_to
 from inferometer.core.alerts.maintenance import FOREVER_US, LONGEST_DEPLOY_S, Effect, Maintenance
@@ -226,11 +227,48 @@ def maintenance_answer(window: Maintenance, now_us: int) -> dict[str, Any]:
     return {**maintenance_to(window), "status": {"state": state}}
 
 
+def acceptance_from(raw: object, *, now_us: int, new_id: str) -> Acceptance:
+    """Read an accepted level of a request. Raises MuteRefusedError."""
+    fields = _Fields(raw)
+    acceptance = Acceptance(
+        id=fields.text("id") or new_id,
+        matchers=fields.matchers(),
+        since_us=None if fields.raw.get("since") is None else fields.instant("since", None),
+        updated_at_us=fields.instant("updatedAt", now_us),
+        created_by=fields.text("createdBy"),
+        comment=fields.text("comment"),
+    )
+    fields.check()
+    return acceptance
+
+
+def acceptance_to(acceptance: Acceptance) -> dict[str, Any]:
+    """Return an accepted level as JSON."""
+    said: dict[str, Any] = {
+        "id": acceptance.id,
+        "matchers": _matchers_to(acceptance.matchers),
+        "updatedAt": instant_text(acceptance.updated_at_us),
+        "createdBy": acceptance.created_by,
+        "comment": acceptance.comment,
+    }
+    if acceptance.since_us is not None:
+        said["since"] = instant_text(acceptance.since_us)
+    return said
+
+
 def encode_entry(entry: Entry) -> bytes:
     """Return an entry as the value of a record."""
-    if isinstance(entry, Silence):
-        return orjson.dumps({"kind": "silence", "schema": SCHEMA, **silence_to(entry)})
-    return orjson.dumps({"kind": "maintenance", "schema": SCHEMA, **maintenance_to(entry)})
+    return orjson.dumps({"schema": SCHEMA, **_said(entry)})
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    match entry:
+        case Silence():
+            return {"kind": "silence", **silence_to(entry)}
+        case Maintenance():
+            return {"kind": "maintenance", **maintenance_to(entry)}
+        case Acceptance():
+            return {"kind": "acceptance", **acceptance_to(entry)}
 
 
 def decode_entry(value: bytes) -> Entry:
@@ -250,9 +288,13 @@ def decode_entry(value: bytes) -> Entry:
             return _checked(silence_from(raw, now_us=0))
         if kind == "maintenance":
             return _checked(maintenance_from(raw, now_us=0, new_id=""))
+        if kind == "acceptance":
+            return _checked(acceptance_from(raw, now_us=0, new_id=""))
     except MuteRefusedError as error:
         raise StateError(f"a record of silences cannot be read: {error}") from error
-    raise StateError(f"a record of silences is of kind {kind!r}, must be silence or maintenance")
+    raise StateError(
+        f"a record of silences is of kind {kind!r}, must be silence, maintenance or acceptance"
+    )
 
 
 def _checked(entry: Entry) -> Entry:

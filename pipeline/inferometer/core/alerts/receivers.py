@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inferometer.core.alerts.notices import Status, Transition
-from inferometer.core.alerts.secret import Secret
+from inferometer.core.secret import Secret
 from inferometer.core.slo.definitions import Severity
 
 if TYPE_CHECKING:

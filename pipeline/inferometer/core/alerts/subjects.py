@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inferometer.core.alerts.notices import BudgetFacts, Driver
     from inferometer.core.slo.definitions import Slo
 
+Key = tuple[str, str, str]
+"""Family, workspace and name: what finds a definition."""
 ABSENCE_PREFIX = "absence"
 """Rules whose names begin so say that expected traffic is missing."""
 OUTAGE_RULE = "outage"
@@ -54,7 +56,7 @@ class Subject:
         return fingerprint_of(identity, self.kind or self.family)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """Return what finds its definition."""
         return self.family, self.workspace, self.name
 
@@ -81,7 +83,7 @@ class Definition:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """Return what its subjects are found by."""
         return self.family, self.workspace, self.name
 

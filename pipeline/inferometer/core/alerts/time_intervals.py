@@ -93,6 +93,10 @@ class IntervalBook:
     def __init__(self, intervals: Mapping[str, tuple[TimeInterval, ...]]) -> None:
         self._intervals = dict(intervals)
 
+    def named(self) -> Mapping[str, tuple[TimeInterval, ...]]:
+        """Return the intervals by name."""
+        return self._intervals
+
     def is_active(self, name: str, now_s: int) -> bool:
         """Return whether an instant is in one of a name's intervals; an unknown name has none."""
         at_us = now_s * _US_PER_S

@@ -15,7 +15,7 @@ import numpy as np
 from inferometer.core.alerts.alert_state import AlertState
 from inferometer.core.slo.counting import CountTable
 from inferometer.core.slo.event_view import CELL_S
-from inferometer.core.slo.measure_lanes import WATERMARK_AGE, MetricLane
+from inferometer.core.slo.measure_lanes import BY_CLOCK, WATERMARK_AGE, MetricLane
 from inferometer.core.slo.reducer import TICK_S, CountReducer, Verdict
 from inferometer.errors import StateError
 
@@ -88,6 +88,16 @@ class Board:
     left_aside: list[str] = field(default_factory=list)
     """Names of which the snapshot had another definition."""
 
+    def __post_init__(self) -> None:
+        echoes = [lane for lane in self._metric_lanes() if lane.is_echo]
+        self.alerts.hush(lane.definition.key for lane in echoes)
+
+    def own_lanes(self) -> Iterator[Lane]:
+        """Yield the lanes whose results are told here, not in another partition."""
+        for lane in self.lanes.values():
+            if not (isinstance(lane, MetricLane) and lane.is_echo):
+                yield lane
+
     def take(self, record: CountsRecord) -> Verdict:
         """Take a record in."""
         verdict = self.reducer.take(record)
@@ -109,6 +119,9 @@ class Board:
         excluded_by = mutes.excluded_by if excludes else None
         for tick_s in self.reducer.due():
             self._add(self.reducer.release(tick_s), excluded_by)
+            if accepted := mutes.acceptances():
+                for metric_lane in self._metric_lanes():
+                    metric_lane.accept(accepted, tick_s)
             watched = self.alerts.watched()
             observations = [
                 observation
@@ -120,8 +133,18 @@ class Board:
                 tick_s, observations, now_s=now_s, mutes=mutes, intervals=intervals
             )
 
-    def watch(self, *, now_s: int, mutes: MuteBook, intervals: Intervals) -> Outcome | None:
-        """Judge the rules about the pipeline itself, at most once in ten seconds of the clock."""
+    def watch(
+        self,
+        *,
+        now_s: int,
+        gauges: Mapping[str, float],
+        mutes: MuteBook,
+        intervals: Intervals,
+    ) -> Outcome | None:
+        """Judge the rules about the pipeline itself, at most once in ten seconds of the clock.
+
+        `gauges` has what else was just read of the pipeline, by name.
+        """
         tick_s = now_s // TICK_S * TICK_S
         lanes = [lane for lane in self._metric_lanes() if _is_by_clock(lane)]
         if not lanes or not self.reducer.watermark_us:
@@ -129,10 +152,13 @@ class Board:
         if tick_s <= (self.clock_alerts.state.last_tick_s or 0):
             return None
         age_s = now_s - self.reducer.watermark_us / 1_000_000
+        read = {**gauges, WATERMARK_AGE: age_s}
         watched = self.clock_alerts.watched()
         observations: list[Observation] = []
         for lane in lanes:
-            lane.sample(WATERMARK_AGE, tick_s, age_s)
+            for gauge in lane.gauges:
+                if gauge in read:
+                    lane.sample(gauge, tick_s, read[gauge])
             observations += lane.observe(tick_s, watched)
         return self.clock_alerts.step(
             tick_s, observations, now_s=now_s, mutes=mutes, intervals=intervals
@@ -162,7 +188,7 @@ class Board:
 
 
 def _is_by_clock(lane: Lane) -> bool:
-    return isinstance(lane, MetricLane) and WATERMARK_AGE in lane.gauges
+    return isinstance(lane, MetricLane) and not BY_CLOCK.isdisjoint(lane.gauges)
 
 
 def _system_table(lane: MetricLane, at_s: int, counts: Mapping[str, int]) -> CountTable:

@@ -293,6 +293,5 @@ class CostEvaluator:
             verdict=verdict,
             curve=learnt.curve,
             is_learnt=learnt.forecast.is_learnt,
-            reconciled=self.state.memories[number].reconciled,
             explanation=explanation or Explanation(),
         )

@@ -20,8 +20,6 @@ from inferometer.core.slo.definitions import MINUTE_S, Severity
 from inferometer.core.slo.spans import span_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from inferometer.core.slo.drivers import Explanation
     from inferometer.core.slo.forecast import ForecastCurve
 
@@ -44,7 +42,6 @@ class GroupFigures:
     verdict: CostConditions
     curve: ForecastCurve
     is_learnt: bool
-    reconciled: Mapping[int, int]
     explanation: Explanation
 
     @property
@@ -194,6 +191,4 @@ def _details(figures: GroupFigures) -> dict[str, Any]:
         found["explained_by_volume"] = any(
             bool(flags[number]) for flags in inputs.explained.values()
         )
-    if start_s in figures.reconciled:
-        found["reconciled_usd"] = _usd(figures.reconciled[start_s])
     return found

@@ -1,8 +1,8 @@
 """What is remembered of a budget's groups: sums in rings, the period's ledger, and what may teach.
 
 Invariants: everything is a sum of integers, so counts may come in any order and late; what a period
-has cost is exact and outlives the rings; an hour that is marked is never learnt from; reconciled
-costs are kept beside the estimated ones and decide nothing.
+has cost is exact and outlives the rings; an hour that is marked is never learnt from; only prices
+count here: bills arrive late, live in the store, and never page.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ class GroupMemory:
     """The earliest cell that was seen."""
     spent: dict[int, int] = field(default_factory=dict)
     """Pico-dollars by start of the period."""
-    reconciled: dict[int, int] = field(default_factory=dict)
     untaught: set[int] = field(default_factory=set)
     """Numbers of the hours since 1970 that must not teach."""
     rising_since_s: int | None = None
@@ -127,16 +126,6 @@ class CostState:
             self._period = period_bounds_s(at_s, self.budget.period, self.budget.zone)
         return self._period
 
-    def reconcile(self, key: tuple[str, ...], at_s: int, pico: int) -> bool:
-        """Keep what a provider's bill says of the period that holds an instant, up to now.
-
-        Return whether the group is known; so does `accept`.
-        """
-        if key not in self._numbers:
-            return False
-        self.memories[self._numbers[key]].reconciled = {self.period_s(at_s)[0]: pico}
-        return True
-
     def advance(self, tick_s: int) -> None:
         """Forget what no rule looks at any more."""
         self.rings.advance(tick_s)
@@ -160,7 +149,10 @@ class CostState:
             memory.untaught |= {tick_s // HOUR_S - 1, tick_s // HOUR_S}
 
     def accept(self, key: tuple[str, ...]) -> bool:
-        """Take what was unusual for normal, from now on, as an operator asks."""
+        """Take what was unusual for normal, from now on, as an operator asks.
+
+        Return whether the group is known.
+        """
         if key not in self._numbers:
             return False
         self.memories[self._numbers[key]].untaught.clear()
@@ -190,7 +182,6 @@ class CostState:
             "key": self.keys[number],
             "first_s": memory.first_s,
             "spent": list(memory.spent.items()),
-            "reconciled": list(memory.reconciled.items()),
             "untaught": sorted(memory.untaught),
             "rising_since_s": memory.rising_since_s,
             "rings": _packed(self.rings, number),
@@ -214,7 +205,6 @@ class CostState:
         self.memories[number] = GroupMemory(
             first_s=kept["first_s"],
             spent=dict(map(tuple, kept["spent"])),
-            reconciled=dict(map(tuple, kept["reconciled"])),
             untaught=set(kept["untaught"]),
             rising_since_s=kept["rising_since_s"],
             learnt_at=(kept["learnt_at"][0], kept["learnt_at"][1]),

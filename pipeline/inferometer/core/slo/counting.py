@@ -280,6 +280,8 @@ class MeasureCount:
     """Measures named as in the views; `<duration>_bins` for a sketch."""
     selector: tuple[Matcher, ...] = ()
     group_by: tuple[str, ...] = ()
+    is_everywhere: bool = False
+    """Whether every target partition is sent it, not only that of the workspace and service."""
 
     @property
     def digest(self) -> str:

@@ -17,6 +17,7 @@ from inferometer.core.slo.count_records import target_of
 from inferometer.core.slo.counting import count_measures, count_slo, count_slo_signals
 from inferometer.core.slo.definitions import Cost
 from inferometer.core.slo.event_view import EventView
+from inferometer.core.slo.gauge_counting import count_gauges
 
 if TYPE_CHECKING:
     from inferometer.core.columns import EventColumns
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from inferometer.core.slo.counting import CountTable, MeasureCount
     from inferometer.core.slo.definitions import Slo
     from inferometer.core.slo.event_view import SignalView
+    from inferometer.core.slo.gauge_counting import GaugeView
 
 TablesByTarget = dict[int, list["CountTable"]]
 
@@ -37,6 +39,8 @@ class CountingPlan:
     book: PriceBook
     """Prices what indicators of cost, budgets and metrics on money need."""
     measures: tuple[MeasureCount, ...] = field(default=())
+    gauges: tuple[MeasureCount, ...] = field(default=())
+    """What rules need of the samples beside the signals."""
 
     def of_events(self, events: EventColumns) -> TablesByTarget:
         """Count accepted events, each once."""
@@ -64,6 +68,19 @@ class CountingPlan:
             table = count_slo_signals(slo, view)
             if table is not None:
                 self._put(found, slo.workspace, slo.service, table)
+        return found
+
+    def of_samples(self, view: GaugeView) -> TablesByTarget:
+        """Count samples of gauges, each once."""
+        found: TablesByTarget = defaultdict(list)
+        if view.samples:
+            for wanted in self.gauges:
+                table = count_gauges(wanted, view)
+                if not wanted.is_everywhere:
+                    self._put(found, wanted.workspace, wanted.service, table)
+                elif len(table):
+                    for target in range(self.targets):
+                        found[target].append(table)
         return found
 
     @property

@@ -80,14 +80,15 @@ class SignalView:
     def dimension(self, name: str) -> CodeColumn:
         """Return a dimension of every signal."""
         texts = [_text(getattr(signal, name, "")) for signal in self.signals]
-        return _coded(texts)
+        return coded(texts)
 
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _coded(texts: Sequence[str]) -> CodeColumn:
+def coded(texts: Sequence[str]) -> CodeColumn:
+    """Return texts as codes, numbered by first appearance."""
     places: dict[str, int] = {}
     codes = [places.setdefault(text, len(places)) for text in texts]
     return CodeColumn(np.array(codes, dtype=np.int32), tuple(places) or ("",))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from inferometer.core.slo.metric_rules import Level, MetricRule
 
 SNAPSHOT_VERSION = 1
+US_PER_S = 1_000_000
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class MetricEvaluator:
         self.windows = MetricWindows(rule)
         self.bands = AdaptiveBands(rule.band, rule.window_s) if rule.band else None
         self._band_now = _BandNow()
+        self._accepted_us: dict[int, int] = {}
+        """When a level was accepted last, by group."""
         self._stale_until_s = 0
 
     def add(
@@ -101,6 +104,24 @@ class MetricEvaluator:
                 )
         return found
 
+    def accept(self, number: int, at_us: int, since_us: int | None) -> None:
+        """Take the level of a group since an instant as normal, unless that was done before.
+
+        Without an instant it is the one at which the band began to fire, if it fires.
+        """
+        bands = self.bands
+        if bands is None or at_us <= self._accepted_us.get(number, -1):
+            return
+        bands.ensure(number + 1)
+        self._accepted_us[number] = at_us
+        if since_us is not None:
+            bands.accept(number, since_us // US_PER_S, bands.end_s)
+        elif bands.is_firing[number]:
+            bands.accept(number, int(bands.firing_since_s[number]), bands.end_s)
+        else:
+            return
+        self._band_now = _BandNow(bands.end_s, bands.verdict())
+
     def snapshot(self, number: int) -> bytes:
         """Return everything that is kept of one group."""
         kept = {
@@ -108,6 +129,7 @@ class MetricEvaluator:
             "windows": self.windows.snapshot(number),
             "stale_until_s": self._stale_until_s,
             "band": None,
+            "accepted_us": self._accepted_us.get(number, -1),
         }
         if self.bands is not None:
             self.bands.ensure(number + 1)
@@ -124,6 +146,7 @@ class MetricEvaluator:
             )
         number = self.windows.restore(kept["windows"])
         self._stale_until_s = max(self._stale_until_s, kept["stale_until_s"])
+        self._accepted_us[number] = kept.get("accepted_us", -1)
         if self.bands is not None and kept["band"]:
             self.bands.restore(number, kept["band"])
             self._band_now = _BandNow(self.bands.end_s, self.bands.verdict())

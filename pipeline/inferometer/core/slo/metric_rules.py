@@ -31,6 +31,9 @@ GAUGES = (
 )
 """What is sampled, not counted: the newest sample stands until the next."""
 
+PIPELINE_GAUGES = frozenset({"consumer_lag_records", "watermark_age_s"})
+"""Those of the pipeline itself; the others come as `inference.gauge.v1`."""
+
 SYSTEM_COUNTS = ("records", "dead_letters", "late_events", "future_events")
 """Counts that the pipeline keeps of itself."""
 

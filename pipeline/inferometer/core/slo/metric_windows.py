@@ -16,8 +16,10 @@ from inferometer.core.bins import MICROSECONDS_PER_MS, quantile_ms
 from inferometer.core.cubes import COST_MEASURE, duration_columns
 from inferometer.core.money import PICO_PER_USD
 from inferometer.core.slo.array_texts import packed, unpacked
+from inferometer.core.slo.gauge_counting import count_column, sampled_gauges, sum_column
+from inferometer.core.slo.gauge_window import GaugeWindow
 from inferometer.core.slo.measure_rings import FINE, MeasureRings, RingSize
-from inferometer.core.slo.metric_rules import GAUGES, MetricKind
+from inferometer.core.slo.metric_rules import GAUGES, PIPELINE_GAUGES, MetricKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inferometer.core.slo.counting import BinCounts
-    from inferometer.core.slo.metric_rules import MetricRule
+    from inferometer.core.slo.metric_rules import Metric, MetricRule
 
 CELL_S = FINE.cell_s
 
@@ -75,7 +77,9 @@ class MetricWindows:
         self._rings = MeasureRings(self._summed, (RingSize(CELL_S, rule.window_s),))
         self._sketches: list[BinWindow] = []
         self._samples: list[dict[str, tuple[int, float]]] = []
-        """Newest sample of each gauge: instant and value."""
+        """Newest sample of each gauge of the pipeline itself: instant and value."""
+        self._gauges: list[GaugeWindow] = []
+        self._sampled_gauges = _sampled(rule.metric)
 
     def number(self, key: tuple[str, ...]) -> int:
         """Return the number of a group; a new one for a key that was not seen."""
@@ -85,6 +89,7 @@ class MetricWindows:
             self._rings.ensure(number + 1)
             self._sketches.append(BinWindow())
             self._samples.append({})
+            self._gauges.append(GaugeWindow())
         return number
 
     def add(
@@ -101,14 +106,20 @@ class MetricWindows:
             if self._summed:
                 values = {name: int(columns[name][row]) for name in self._summed}
                 self._rings.add(numbers[index], cell_s, values)
+            for gauge in self._sampled_gauges:
+                count = int(columns[count_column(gauge)][row])
+                if count:
+                    total = int(columns[sum_column(gauge)][row])
+                    self._gauges[numbers[index]].add(gauge, cell_s, total, count)
         for sketch in bins.values():
             for row, found in _by_row(sketch).items():
                 self._sketches[numbers[int(group[row])]].add(int(cells_s[row]), found)
 
     def sample(self, key: tuple[str, ...], gauge: str, at_s: int, value: float) -> None:
-        """Keep a sample of a gauge, unless a newer one is kept."""
-        if gauge not in GAUGES:
-            raise ValueError(f"unknown gauge {gauge!r}; use one of {', '.join(GAUGES)}")
+        """Keep a sample of a gauge of the pipeline itself, unless a newer one is kept."""
+        if gauge not in PIPELINE_GAUGES:
+            known = ", ".join(sorted(PIPELINE_GAUGES))
+            raise ValueError(f"{gauge!r} is not read of the pipeline; use one of {known}")
         samples = self._samples[self.number(key)]
         if at_s >= samples.get(gauge, (0, 0.0))[0]:
             samples[gauge] = (at_s, value)
@@ -122,6 +133,7 @@ class MetricWindows:
             "rings": [[newest, packed(cells)] for newest, cells in self._rings.group_cells(number)],
             "cells": [[cell_s, [*bins.items()]] for cell_s, bins in self._sketches[number].cells],
             "samples": self._samples[number],
+            "gauges": self._gauges[number].kept,
         }
 
     def restore(self, kept: Mapping[str, Any]) -> int:
@@ -138,6 +150,7 @@ class MetricWindows:
             self._samples[number] = {
                 gauge: (at_s, value) for gauge, (at_s, value) in kept["samples"].items()
             }
+            self._gauges[number] = GaugeWindow(kept.get("gauges"))
         return number
 
     def values(self, tick_s: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -145,7 +158,7 @@ class MetricWindows:
         self._rings.advance(tick_s)
         metric, groups = self.metric, len(self.keys)
         if metric.kind is MetricKind.GAUGE or metric.measure in GAUGES:
-            found = np.array([self._sampled(number, tick_s) for number in range(groups)])
+            found = np.array([self._gauge_value(number, tick_s) for number in range(groups)])
             return found.reshape(groups), np.ones(groups, dtype=np.int64)
         if metric.kind is MetricKind.QUANTILE:
             return self._quantiles(tick_s)
@@ -179,17 +192,25 @@ class MetricWindows:
                 found[number], counts[number] = value, sum(sketch.bins.values())
         return found, counts
 
-    def _sampled(self, number: int, tick_s: int) -> float:
-        samples = self._samples[number]
+    def _gauge_value(self, number: int, tick_s: int) -> float:
+        samples, gauges = self._samples[number], self._gauges[number]
         values = []
         for name in self.metric.needs:
-            at_s, value = samples.get(name, (0, np.nan))
-            values.append(value if at_s > tick_s - self.window_s else np.nan)
+            if name in PIPELINE_GAUGES:
+                at_s, value = samples.get(name, (0, np.nan))
+                values.append(value if at_s > tick_s - self.window_s else np.nan)
+            else:
+                values.append(gauges.value(name, tick_s, self.window_s))
         if self.metric.per.isdigit():
             values.append(float(self.metric.per))
         if len(values) == 1:
             return values[0]
         return values[0] / values[1] if values[1] else float("nan")
+
+
+def _sampled(metric: Metric) -> tuple[str, ...]:
+    gauges = [name for name in metric.needs if name in GAUGES and name not in PIPELINE_GAUGES]
+    return sampled_gauges(gauges)
 
 
 def _is_summed(name: str) -> bool:

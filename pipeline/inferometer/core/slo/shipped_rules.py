@@ -95,6 +95,7 @@ HEARTBEAT_AGE = MetricRule(
     metric=parse_metric("heartbeat_age_s"),
     levels=(Level(value=Decimal(60)),),
     window_s=10 * MINUTE_S,
+    group_by=("source",),
     is_meta=True,
     description="A producer stopped sending its heartbeat of every ten seconds.",
 )

@@ -17,6 +17,7 @@ from inferometer.core.slo.burn_evaluation import SloEvaluator
 from inferometer.core.slo.counting import slo_digest, table_name
 from inferometer.core.slo.definitions import HOUR_S
 from inferometer.core.slo.derived_counts import derived_counts
+from inferometer.core.slo.exclusion import without_excluded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -61,7 +62,8 @@ class SloLane:
         """Take in released counts, but for those that a maintenance window excludes."""
         groups = [self._group(values) for values in table.groups]
         if self._derived is not None:
-            self._derived.add(table, groups)
+            # Cost by the minute, and realtime beside batch.
+            self._derived.add(without_excluded(table, self.definition, excluded_by), groups)
             return
         columns = table.columns
         rows = np.ones(len(table), dtype=np.bool_)

@@ -28,8 +28,8 @@ def test_what_is_sent_in_pieces_is_read_as_a_whole(pieces: list[bytes], encoding
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        ("gzip", gzip.compress(b"rows")),
-        ("GZIP", gzip.compress(b"rows")),
+        ("gzip", gzip.compress(b"rows", mtime=0)),
+        ("GZIP", gzip.compress(b"rows", mtime=0)),
         ("deflate", zlib.compress(b"rows")),
         ("lz4", lz4.frame.compress(b"rows")),
         ("", b"rows"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inferometer.core.alerts.incident_listing import listed_alerts
 from inferometer.core.alerts.matchers import Matcher
 from inferometer.core.alerts.notices import Family
 from inferometer.core.alerts.routing import ReceiverTraits, Route
@@ -248,6 +249,29 @@ def test_a_model_that_follows_within_a_minute_needs_no_page_of_its_own() -> None
     for _ in range(60):
         run.tick({first: [reading(T)], second: [reading(T)]})
     assert run.told() == ["firing"]
+    joined = [one for one in run.records if one.kind == "grouped"]
+    (lead,) = {one.incident_id for one in run.records if one.labels["model"] == "a"}
+    assert [(one.labels["model"], one.reason) for one in joined] == [("b", lead)]
+
+
+def test_who_is_told_together_with_another_incident_has_a_row_that_names_it() -> None:
+    routes = Route(
+        receiver="all",
+        routes=(
+            Route(receiver="first", matchers=(Matcher("model", "a", is_equal=False),),
+                  keep_going=True),
+            Route(receiver="second"),
+        ),
+    )  # fmt: skip
+    run = run_of(MODELS, routes=routes)
+    run.tick({MODELS.subject((name,)): [reading(T)] for name in "abc"})
+    of = {one.labels["model"]: one.incident_id for one in run.records if one.kind == "firing"}
+    joined = [one for one in run.records if one.kind == "grouped"]
+    # The two receivers hear of c together with different ones.
+    assert {(one.labels["model"], one.reason) for one in joined} == {
+        ("b", of["a"]), ("c", of["a"]), ("c", of["b"]),
+    }  # fmt: skip
+    assert len({one.transition_id for one in joined}) == 3
 
 
 def test_a_model_that_follows_later_is_told_after_the_group_interval() -> None:
@@ -331,6 +355,24 @@ def test_a_broken_pipeline_keeps_absence_quiet() -> None:
     for _ in range(10):
         run.tick(said)
     assert [one.family for one in run.notices] == [Family.SYSTEM]
+
+
+def test_what_another_partition_tells_inhibits_here_and_says_nothing() -> None:
+    meta = definition("heartbeat-missing", family=Family.SYSTEM, service="")
+    run = run_of(CHAT, meta)
+    run.alerts.hush([meta.key])
+    broken = {meta.subject(()): [reading(T, rule="threshold", severity=TICKET)]}
+    said = {SUBJECT: [reading(T, rule="absence", keep_firing_s=0)], **broken}
+    for _ in range(10):
+        run.tick(said)
+    assert run.notices == []
+    assert {one.labels["slo"] for one in run.records} == {"chat"}
+    assert [one.labels["slo"] for one in listed_alerts(run.alerts)] == ["chat"]
+    (absent,) = listed_alerts(run.alerts)
+    assert absent.inhibited_by
+    for _ in range(40):
+        run.tick({SUBJECT: said[SUBJECT], meta.subject(()): [reading(F, rule="threshold")]})
+    assert [one.reason for one in run.notices] == ["inhibition_ended"]
 
 
 def test_notices_carry_what_the_definition_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -229,12 +230,13 @@ def test_hours_of_an_incident_teach_nothing_until_an_operator_accepts_them() -> 
     assert not evaluator.state.memories[0].untaught
 
 
-def test_a_bill_that_arrives_late_is_told_and_pages_nobody() -> None:
-    evaluator = _taught()
-    evaluator.state.reconcile(WHOLE, EVENT_S, 10**18)
-    (seen,) = evaluator.evaluate(EVENT_S, watched={WHOLE})
-    assert seen.details["reconciled_usd"] == "1000000.00"
-    assert Condition.TRUE not in _conditions(seen).values()
+def test_a_snapshot_that_still_has_a_bill_is_read_without_it() -> None:
+    evaluator, restored = _taught(), CostEvaluator(BUDGET)
+    kept = json.loads(evaluator.state.snapshot(0))
+    month_s, _ = evaluator.state.period_s(EVENT_S)
+    restored.state.restore(json.dumps(kept | {"reconciled": [[month_s, 10**18]]}).encode())
+    told = [one.evaluate(EVENT_S, watched={WHOLE}) for one in (evaluator, restored)]
+    assert told[0] == told[1] != []
 
 
 def test_without_history_the_budget_itself_is_the_forecast() -> None:

@@ -14,6 +14,7 @@ from inferometer.core.alerts.notices import Family
 from inferometer.core.bins import bin_of_us
 from inferometer.core.slo.counting import BinCounts
 from inferometer.core.slo.definitions import DAY_S, HOUR_S, Severity
+from inferometer.core.slo.gauge_counting import count_column, sum_column
 from inferometer.core.slo.metric_evaluation import MetricEvaluator
 from inferometer.core.slo.metric_rules import (
     AdaptiveBand,
@@ -22,7 +23,12 @@ from inferometer.core.slo.metric_rules import (
     MetricRule,
     parse_metric,
 )
-from inferometer.core.slo.shipped_rules import CONSUMER_LAG, ENQUEUED_TOKENS, shipped_rules
+from inferometer.core.slo.shipped_rules import (
+    CONSUMER_LAG,
+    ENQUEUED_TOKENS,
+    HEARTBEAT_AGE,
+    shipped_rules,
+)
 from inferometer.core.slo.subject_definitions import BAND_RULE, STATIC_RULE
 from inferometer.errors import StateError
 
@@ -50,6 +56,15 @@ TTFT = MetricRule(
 def _count(evaluator: MetricEvaluator, key: tuple[str, ...], cell_s: int, **columns: int) -> None:
     values = {name: np.array([value]) for name, value in columns.items()}
     evaluator.add([key], np.zeros(1, np.int32), np.array([cell_s]), values, {})
+
+
+def _sample(
+    evaluator: MetricEvaluator, key: tuple[str, ...], cell_s: int, **gauges: tuple[int, int]
+) -> None:
+    columns: dict[str, np.ndarray] = {}
+    for name, (total, count) in gauges.items():
+        columns |= {sum_column(name): np.array([total]), count_column(name): np.array([count])}
+    evaluator.add([key], np.zeros(1, np.int32), np.array([cell_s]), columns, {})
 
 
 def _time(evaluator: MetricEvaluator, cell_s: int, *durations_ms: float) -> None:
@@ -179,9 +194,39 @@ def test_enqueued_tokens_are_told_at_80_and_paged_at_95_percent(
     tokens: int, condition: Condition, severity: Severity
 ) -> None:
     evaluator = MetricEvaluator(ENQUEUED_TOKENS)
-    evaluator.sample(LARGE, "enqueued_tokens", START_S, tokens)
+    _sample(evaluator, LARGE, START_S, enqueued_tokens=(tokens, 1))
     told = _told(evaluator.evaluate(START_S + 10, watched={LARGE}))
     assert told[0][1:3] == (condition, severity)
+
+
+def test_a_gauge_over_a_gauge_is_a_ratio_of_their_newest_samples() -> None:
+    metric = parse_metric("enqueued_tokens / enqueued_tokens_limit")
+    evaluator = MetricEvaluator(replace(ENQUEUED_TOKENS, metric=metric))
+    _sample(evaluator, LARGE, START_S, enqueued_tokens=(9, 1), enqueued_tokens_limit=(10, 1))
+    assert _told(evaluator.evaluate(START_S + 10))[0][3] == pytest.approx(0.9)
+
+
+def test_a_source_that_falls_silent_is_told_and_one_that_left_is_not() -> None:
+    evaluator = MetricEvaluator(HEARTBEAT_AGE)
+    for source in ("killed", "stopped"):
+        _sample(evaluator, (source,), START_S, heartbeat=(10, 1), farewell=(0, 0))
+    _sample(evaluator, ("stopped",), START_S + 10, heartbeat=(0, 0), farewell=(0, 1))
+    assert evaluator.evaluate(START_S + 70) == []
+    (told,) = evaluator.evaluate(START_S + 80)
+    assert dict(told.subject.group) == {"source": "killed"}
+    _sample(evaluator, ("killed",), START_S + 90, heartbeat=(10, 1), farewell=(0, 0))
+    assert evaluator.evaluate(START_S + 100) == []
+
+
+def test_a_snapshot_keeps_samples_of_a_cell_that_is_not_over() -> None:
+    evaluator, restored = MetricEvaluator(ENQUEUED_TOKENS), MetricEvaluator(ENQUEUED_TOKENS)
+    _sample(evaluator, LARGE, START_S, enqueued_tokens=(9_000_000_000, 1))
+    restored.restore(evaluator.snapshot(0))
+    for one in (evaluator, restored):
+        _sample(one, LARGE, START_S, enqueued_tokens=(10_000_000_000, 1))
+    told = _told(restored.evaluate(START_S + 10))
+    assert told == _told(evaluator.evaluate(START_S + 10))
+    assert told[0][3] == pytest.approx(0.95)
 
 
 def test_a_gauge_that_nobody_samples_any_more_is_unknown() -> None:
@@ -193,7 +238,7 @@ def test_a_gauge_that_nobody_samples_any_more_is_unknown() -> None:
 
 
 def test_a_gauge_that_is_unknown_is_refused() -> None:
-    with pytest.raises(ValueError, match="use one of consumer_lag_records"):
+    with pytest.raises(ValueError, match="use one of consumer_lag_records, watermark_age_s"):
         MetricEvaluator(CONSUMER_LAG).sample((), "lag", START_S, 1)
 
 

@@ -1,4 +1,4 @@
-"""Text that must not be seen: addresses and keys of receivers.
+"""Text that must not be seen: passwords, keys, addresses of receivers.
 
 Invariant: nothing but `reveal` shows the text, whatever formats or prints the value.
 """

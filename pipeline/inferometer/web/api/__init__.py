@@ -1,0 +1,1 @@
+"""The query API: routes that turn parameters into questions, and answers into documents."""

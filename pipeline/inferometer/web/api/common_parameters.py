@@ -1,0 +1,88 @@
+"""Parameters that many pages take, with the words that the OpenAPI document has for them."""
+
+from __future__ import annotations
+
+from inferometer.core.query.questions import Comparison, Statuses
+from inferometer.web.api.parameters import Choice, Share, Text, Texts, Whole
+
+WORKSPACE = Text(
+    "workspace",
+    "Only this workspace. A token of one workspace sees no other, and needs not say it.",
+)
+FROM = Text(
+    "from",
+    "Start of the span, included: an ISO 8601 instant, a date or a local time in `time_zone`, epoch "
+    "milliseconds, or relative to now, such as `now-15m`, `now-7d`, or `now-1d/d` (rounded down to "
+    "the day).",
+    default="now-24h",
+    example="now-7d",
+    max_chars=64,
+)
+TO = Text("to", "End of the span, not included; as `from`.", default="now", max_chars=64)
+TIME_ZONE = Text(
+    "time_zone",
+    "IANA name of the zone that days, weeks and months begin in.",
+    default="UTC",
+    example="Europe/Berlin",
+    max_chars=64,
+)
+FILTER = Texts(
+    "filter",
+    "A condition; all of them hold. `model=a,b` (either), `model!=a` (not), `user_id^=team-` "
+    "(begins so), `metadata.tenant=acme`; `\\,` is a comma inside a value.",
+    is_split=False,
+    example="model=a,b",
+)
+RANGE = (FROM, TO, TIME_ZONE)
+SCOPE = (WORKSPACE, *RANGE, FILTER)
+
+MEASURE = Texts(
+    "measure",
+    "What to measure, by the names of `/measures`; repeated, or with commas. Also any "
+    "`<duration>_p<NN>_ms` and `<duration>_share_below_<N>ms`.",
+    default=("requests",),
+    example="ttft_p99_ms",
+)
+GROUP_BY = Texts(
+    "group_by",
+    "Dimensions by the names of `/dimensions`, and `metadata.<key>`; repeated, or with commas.",
+    example="model",
+)
+GRANULARITY = Text(
+    "granularity",
+    "The length of a window: `auto`, `total`, 10s, 30s, 1m, 5m, 15m, 30m, 1h, 3h, 6h, 12h, 1d, 1w "
+    "or 1mo. At most 1,500 windows.",
+    default="auto",
+    max_chars=8,
+)
+TOP = Whole(
+    "top",
+    "How many groups have a series of their own; the others are one more, `__other__`.",
+    10,
+    least=1,
+    most=200,
+)
+ORDER_BY = Text(
+    "order_by", "The measure that ranks groups, highest first; by default the first.", max_chars=64
+)
+STATUSES = Choice(
+    "statuses", "The requests whose latencies count: successes, or all.", Statuses.SUCCESSES
+)
+COMPARE = Choice(
+    "compare",
+    "What the answer is held against: the span before, or, as `baseline`, the same span under "
+    "`baseline_filter`.",
+    Comparison.NONE,
+)
+BASELINE_FILTER = Texts(
+    "baseline_filter", "As `filter`, for `compare=baseline`.", is_split=False, example="model=a"
+)
+PERCENTILE = Share("percentile", "The percentile of latencies.", 0.95, least=0.001, most=0.999)
+PREFIX = Text("prefix", "Only what begins so.")
+CURSOR = Text("cursor", "Where the page before ended: its `next_cursor`.")
+MEASURE_OF_CHANGES = Text(
+    "measure",
+    "What changed: a measure that is a sum, such as `cost_usd`, `requests` or `failures`.",
+    default="cost_usd",
+    max_chars=64,
+)

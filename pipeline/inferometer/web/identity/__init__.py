@@ -1,0 +1,1 @@
+"""Who asks the query API: tokens, roles, sessions and limits."""

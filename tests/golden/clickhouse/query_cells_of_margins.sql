@@ -1,0 +1,13 @@
+SELECT w, is_all_windows, is_all_groups, g0, s_requests AS m0, if(s_requests = 0, NULL, toFloat64(s_successes) / toFloat64(s_requests)) AS m1, quantile_ms(b_ttft, {v4:Float64}) AS m2, if(if(is_all_windows = 1, {v2:Float64}, {v3:Array(Float64)}[w + 1]) = 0, NULL, toFloat64(s_requests) / if(is_all_windows = 1, {v2:Float64}, {v3:Array(Float64)}[w + 1]) * {v5:Float64}) AS m3
+FROM
+(
+    SELECT intDiv(toUnixTimestamp(r.window_start) - {v0:Int64}, {v1:Int64}) AS w, r.model AS g0, grouping(w) AS is_all_windows, grouping(g0) AS is_all_groups, sum(r.requests) AS s_requests,
+        sum(r.successes) AS s_successes,
+        sumMapIf(r.ttft_bins, intDiv(r.status_code, 100) = 2) AS b_ttft
+    FROM service_1h_rows AS r
+    WHERE r.workspace_id = {v6:String}
+      AND r.window_start >= toDateTime({v7:Int64}, 'UTC')
+      AND r.window_start < toDateTime({v8:Int64}, 'UTC')
+      AND r.region IN {v9:Array(String)}
+    GROUP BY GROUPING SETS ((w), (g0), ())
+)

@@ -1,0 +1,2 @@
+SELECT count() AS partitions, min(watermark) AS watermark, max(updated_at) AS updated_at
+FROM freshness
