@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 from typing import Any
 
 import pyarrow as pa
 
-from inferometer.sdk import Client
+from inferometer.sdk import Client, Delivery
 
 BATCH = 100
 
@@ -28,6 +29,10 @@ def event(number: int, start_us: int = START_US) -> dict[str, Any]:
     }
 
 
+def _never_returns(_: Delivery) -> None:
+    threading.Event().wait()
+
+
 def main() -> None:
     """Emit events in batches; after each that a kill can no longer lose, print its last number."""
     parser = argparse.ArgumentParser()
@@ -41,6 +46,9 @@ def main() -> None:
     parser.add_argument("--start-us", type=int, default=START_US)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument(
+        "--deaf", action="store_true", help="hear of one record that arrived, then of none"
+    )
     arguments = parser.parse_args()
     client = Client(
         bootstrap_servers=arguments.kafka,
@@ -48,6 +56,7 @@ def main() -> None:
         spool_dir=arguments.spool,
         spool=arguments.mode,
         envelope="ndjson" if arguments.envelope == "table" else arguments.envelope,
+        on_delivery=_never_returns if arguments.deaf else None,
         environ={},
     )
     for number in range(arguments.first, arguments.first + arguments.count):
