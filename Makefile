@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	&& { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-check faults incidents screenshots format lock clean
+.PHONY: help demo test test-again lint bench bench-check faults incidents screenshots format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,6 +26,9 @@ demo: $(INSTALLED) ## simulated fleet through broker, worker and store, live; fl
 test: $(INSTALLED) ## all tests with branch coverage, JOBS=2 files at once; pytest flags in ARGS="..."
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder \
 		--cov --cov-report=term $(ARGS)
+
+test-again: $(INSTALLED) ## up to three tests against real services that failed in the last run, alone
+	$(BIN)/python -m pytest --again --last-failed --last-failed-no-failures=none $(ARGS)
 
 lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compose file
 	$(BIN)/ruff check .

@@ -56,6 +56,9 @@ settings.register_profile("inferometer", deadline=None)
 settings.load_profile("inferometer")
 
 REQUIRE_SERVICES = "INFEROMETER_REQUIRE_SERVICES"
+AGAIN_MAX = 3
+ENDED = "inferometer/ended"
+"""Where the cache keeps how the last run of tests ended."""
 
 pytest_plugins = [
     "tests.services.clickhouse",
@@ -64,7 +67,9 @@ pytest_plugins = [
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile the kernels before a tracer of coverage slows their compilation tenfold."""
+    """Forget how the last run ended; compile the kernels before coverage's tracer slows that."""
+    if not session.config.getoption("--again"):
+        _keep_ending(session.config, None)
     cache = Path(os.environ["NUMBA_CACHE_DIR"])
     if cache.is_dir() or session.config.option.collectonly:
         return
@@ -80,6 +85,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite golden files and published schemas instead of comparing with them",
     )
+    parser.addoption(
+        "--again",
+        action="store_true",
+        help=f"with --last-failed: only if all tests ran, and at most {AGAIN_MAX} of those that "
+        "need real services failed; any other failure needs no second look",
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to try again what a machine that stood still does not explain."""
+    config = session.config
+    if not config.getoption("--again"):
+        return
+    cache = getattr(config, "cache", None)
+    if cache is None or cache.get(ENDED, None) != pytest.ExitCode.TESTS_FAILED:
+        raise pytest.UsageError("the last run of the tests did not come to its end")
+    items = session.items
+    by_themselves = [item.nodeid for item in items if not _wants_a_service(item)]
+    if by_themselves or len(items) > AGAIN_MAX:
+        names = "\n".join(by_themselves or [item.nodeid for item in items])
+        raise pytest.UsageError(f"no second try for these failures:\n{names}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how the run ended."""
+    _keep_ending(session.config, int(exitstatus))
 
 
 @pytest.fixture
@@ -128,11 +159,21 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Make a skip for want of a service a failure where the services are required."""
     report = yield
-    wants_a_service = item.get_closest_marker("integration") or item.get_closest_marker("e2e")
-    if report.skipped and wants_a_service and _is_required() and not hasattr(report, "wasxfail"):
+    is_skipped = report.skipped and not hasattr(report, "wasxfail")
+    if is_skipped and _wants_a_service(item) and _is_required():
         report.outcome = "failed"
         report.longrepr = f"skipped although {REQUIRE_SERVICES} is set: {report.longreprtext}"
     return report
+
+
+def _keep_ending(config: pytest.Config, exitstatus: int | None) -> None:
+    # Workers of xdist have a part of the run only.
+    if (cache := getattr(config, "cache", None)) and not hasattr(config, "workerinput"):
+        cache.set(ENDED, exitstatus)
+
+
+def _wants_a_service(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("integration", "e2e"))
 
 
 def _is_required() -> bool:
