@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inferometer.core.chunks import StreamPartition
 from inferometer.core.records import ContentType
-from tests.integration.kafka_bench import broker, produce, running, until, worker
+from inferometer.kafka.partition_reader import PartitionReader
+from inferometer.kafka.topic_view import KafkaTopicView
+from tests.integration.kafka_bench import broker, produce, running, settings, until, worker
 from tests.unit.kafka.recording import RecordingProcessor
 
 if TYPE_CHECKING:
@@ -53,6 +56,24 @@ def test_every_compression_brings_the_same_records(
     assert processor.offsets(0) == list(range(len(values)))
     types = [kind for chunk in processor.chunks for kind in chunk.records.content_types.tolist()]
     assert types == [HEADERS[index % len(HEADERS)][1] for index in range(len(values))]
+
+
+def test_who_reads_from_outside_the_group_gets_the_same_records(broker: EmbeddedBroker) -> None:
+    values = [b"value %d" % index for index in range(len(HEADERS))]
+    produce(
+        broker, [(2, value, headers) for value, (headers, _) in zip(values, HEADERS, strict=True)]
+    )
+    kafka = settings(broker).kafka
+    source = StreamPartition(kafka.topic, 2, kafka.run_epoch)
+
+    with KafkaTopicView(kafka) as view, PartitionReader(kafka) as reader:
+        found = [view.records(2, 1, 9), reader.records(source, 1, 9)]
+
+    for records in found:
+        assert [records.value(row) for row in range(len(records))] == values[1:]
+        assert records.offsets.tolist() == list(range(1, len(HEADERS)))
+        assert records.content_types.tolist() == [kind for _, kind in HEADERS[1:]]
+        assert (records.append_times_ms > 0).all()
 
 
 def test_a_record_of_nearly_five_megabytes_is_read(broker: EmbeddedBroker) -> None:

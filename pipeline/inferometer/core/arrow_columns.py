@@ -80,6 +80,9 @@ class ArrowColumns:
             self.doubtful |= _is_null(array)
         if array.type in kinds:
             return array
+        if not _is_of_texts(array.type):
+            self._doubt_all(array)
+            return None
         try:
             return array.cast(kinds[0])
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
@@ -129,14 +132,19 @@ class ArrowColumns:
             codes.setdefault(default if value is None else value, len(codes))
             for value in array.dictionary.to_pylist()
         ]
-        # The last entry stands for null, whose index is made -1.
+        # With an entry to spare, so that a dictionary of nothing has one for its nulls.
         lookup = np.array([*places, 0], dtype=np.int32)
         indices = array.indices
+        absent = None
         if indices.null_count:
+            absent = _is_null(indices)
             if field.required:
-                self.doubtful |= _is_null(indices)
-            indices = indices.fill_null(-1)
-        column = CodeColumn(lookup[indices.to_numpy(zero_copy_only=False)], tuple(codes))
+                self.doubtful |= absent
+            indices = indices.fill_null(0)
+        codes_of_rows = lookup[indices.to_numpy(zero_copy_only=False)]
+        if absent is not None:
+            codes_of_rows[absent] = 0
+        column = CodeColumn(codes_of_rows, tuple(codes))
         allowed = [_is_allowed(field, value) for value in column.values]
         if not all(allowed):
             self.doubtful |= ~np.array(allowed)[column.codes]
@@ -228,6 +236,20 @@ class ArrowColumns:
             ZERO_BIN, MAX_BIN, _MAX_BINS, MAX_UINT32, self.doubtful,
         )  # fmt: skip
         return found
+
+
+def _is_of_texts(given: pa.DataType) -> bool:
+    """Say whether all inside a type is text: a cast would write numbers and bytes as text as well."""
+    if pa.types.is_map(given):
+        return _is_of_texts(given.key_type) and _is_of_texts(given.item_type)
+    if (
+        pa.types.is_dictionary(given)
+        or pa.types.is_list(given)
+        or pa.types.is_large_list(given)
+        or pa.types.is_fixed_size_list(given)
+    ):
+        return _is_of_texts(given.value_type)
+    return given in _PLAIN_TEXT or bool(pa.types.is_null(given))
 
 
 def _combined(column: pa.ChunkedArray) -> pa.Array:

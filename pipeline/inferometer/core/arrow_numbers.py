@@ -42,7 +42,7 @@ class StoredNumbers:
 
 def stored_numbers(field: EventField, array: pa.Array) -> StoredNumbers:
     """Return a column's numbers in the units of the field's kind, out of bounds in doubt."""
-    if pa.types.is_dictionary(array.type):
+    if pa.types.is_dictionary(array.type) and _may_be_number(array.type.value_type):
         array = array.dictionary_decode()
     absent: Flags | None = None
     if array.null_count:
@@ -61,6 +61,11 @@ def stored_numbers(field: EventField, array: pa.Array) -> StoredNumbers:
     if doubtful is not None and absent is not None:
         doubtful &= ~absent
     return StoredNumbers(values, absent, doubtful)
+
+
+def _may_be_number(given: pa.DataType) -> bool:
+    """Say whether a type is one that is read; pyarrow cannot unfold dictionaries of all others."""
+    return bool(pa.types.is_primitive(given) or pa.types.is_decimal(given))
 
 
 def _bounds(field: EventField) -> tuple[int, int]:

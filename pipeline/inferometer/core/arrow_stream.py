@@ -206,6 +206,14 @@ def _joined(streams: list[_Stream], plan: _Plan) -> StreamRows:
     )
 
 
+def _is_list(given: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(given)
+        or pa.types.is_large_list(given)
+        or pa.types.is_fixed_size_list(given)
+    )
+
+
 def _may_spread(given: pa.DataType) -> bool:
     """Say whether the plain form of a column may be larger than its buffers."""
     if pa.types.is_dictionary(given) or pa.types.is_string_view(given):
@@ -228,7 +236,7 @@ def _spread_bytes(array: pa.Array) -> int:
         return int(views[array.offset : array.offset + len(array), 0].sum(dtype=np.int64))
     if pa.types.is_map(given):
         return _spread_bytes(array.keys) + _spread_bytes(array.items)
-    if pa.types.is_list(given) or pa.types.is_large_list(given):
+    if _is_list(given):
         return _spread_bytes(array.values)
     if pa.types.is_struct(given):
         return sum(_spread_bytes(array.field(place)) for place in range(given.num_fields))

@@ -12,6 +12,8 @@ order of the contract); any bytes give an event or a DecodeError.
 from __future__ import annotations
 
 import json
+import math
+from codecs import BOM_UTF8
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -23,7 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from inferometer.core.events import EPOCH, Gaps, InferenceRequest
 from inferometer.core.gauges import GAUGE_KIND, GaugeSample
-from inferometer.core.reasons import Reason
+from inferometer.core.reasons import Reason, Refusal
 from inferometer.core.signals import InferenceSignal
 from inferometer.errors import DecodeError
 from inferometer.names import (
@@ -47,6 +49,7 @@ FALLBACK_SOURCE = "inferometer"
 
 _NEVER = object()
 _PLAIN_EXPONENTS = range(-40, 41)
+_MAX_DETAIL_CHARS = 500
 
 
 class _Defaults:
@@ -195,7 +198,8 @@ def _object(value: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise DecodeError(_json_reason(value), str(error)) from error
+        refusal = json_refusal(value, error)
+        raise DecodeError(refusal.reason, refusal.detail) from error
     if not isinstance(document, dict):
         raise DecodeError(Reason.NOT_AN_OBJECT, f"got {type(document).__name__}, send one object")
     return document
@@ -209,13 +213,32 @@ def _validated(model: type[Contract], fields: Mapping[str, Any]) -> Contract:
         raise DecodeError(_reason(first), _detail(first, error.error_count())) from error
 
 
-def _json_reason(value: bytes) -> Reason:
+def json_refusal(value: bytes, error: orjson.JSONDecodeError) -> Refusal:
+    """Return why bytes that a parser did not take are no JSON document."""
+    if value.startswith(BOM_UTF8):
+        return Refusal(
+            Reason.INVALID_JSON, "it begins with a byte order mark; send UTF-8 without one"
+        )
+    if _holds_infinity(value):
+        return Refusal(Reason.NOT_FINITE, "NaN or Infinity is no JSON number; leave the field out")
+    return Refusal(Reason.INVALID_JSON, str(error)[:_MAX_DETAIL_CHARS])
+
+
+def _holds_infinity(value: bytes) -> bool:
+    """Say whether Python's own parser reads them, and finds a number that is none of JSON."""
+    found: list[str] = []
+
+    def read(text: str) -> float:
+        number = float(text)
+        if not math.isfinite(number):
+            found.append(text)
+        return number
+
     try:
-        # Python's own parser reads NaN and Infinity, so this tells them from broken JSON.
-        json.loads(value)
+        json.loads(value.decode(), parse_float=read, parse_constant=read)
     except (ValueError, RecursionError):
-        return Reason.INVALID_JSON
-    return Reason.NOT_FINITE
+        return False
+    return bool(found)
 
 
 def _reason(error: ErrorDetails) -> Reason:

@@ -256,7 +256,8 @@ class DecodedRows:
         starts = np.zeros(int(places[-1]), dtype=np.int64)
         lengths = np.zeros(int(places[-1]), dtype=np.int64)
         if len(starts):
-            self.side = gather_lists(
+            # Whoever asks copies the items at once, so what is undone here may be written over.
+            gather_lists(
                 self.buffer, self.side, np.arange(len(rows)), is_map,
                 self.nested_starts[slot, rows], self.ends[rows], places,
                 starts, lengths, MAX_METADATA_CHARS,

@@ -109,7 +109,8 @@ def decode_rows(
     """Decode the objects at `rows` into the columns; return the new end of the side area.
 
     It begins at place `progress[0]` of `rows`, and stops short where a field has no column yet:
-    `progress` then says at which place, and which field, -1 when all rows are done.
+    `progress` then says at which place, and which field, -1 when all rows are done. The side area
+    ends before the row that is read anew then: it has room for every text once.
     """
     field_count = len(kinds)
     expected = np.zeros(field_count + 1, dtype=np.int32)
@@ -120,6 +121,7 @@ def decode_rows(
     table_mask = np.uint64(len(name_table) - 1)
     for at in range(progress[0], len(rows)):
         row = rows[at]
+        row_side = side
         status[row] = SLOW
         unknown[row] = 0
         seen_low = np.uint64(0)
@@ -188,7 +190,7 @@ def decode_rows(
                     if not present[field]:
                         progress[0] = at
                         progress[1] = field
-                        return side
+                        return row_side
                     if field < 64:
                         seen_low |= bit
                     else:

@@ -18,7 +18,7 @@ _LINE = 64
 def gather_lists(
     buf, side, rows, is_map, starts, ends, places, item_starts, item_lengths, max_chars
 ):
-    """Write the item spans of already checked lists or maps; return the new end of the side area."""
+    """Write the item spans of already checked lists or maps; escapes are undone from `side` on."""
     scratch = np.zeros((3, 64), dtype=np.int64)
     for row in rows:
         if row + _AHEAD < len(starts):
@@ -35,7 +35,6 @@ def gather_lists(
                 buf, starts[row], ends[row], side, 64, max_chars,
                 item_starts, item_lengths, places[row], True,
             )  # fmt: skip
-    return side
 
 
 @njit(cache=True, nogil=True)

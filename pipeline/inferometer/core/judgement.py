@@ -6,13 +6,13 @@ as canonical bytes that the kernel accepts and that decode to the same event.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from pydantic import ValidationError
 
+from inferometer.core.codec import json_refusal
 from inferometer.core.door import check_event, quantised
 from inferometer.core.events import Gaps, InferenceRequest, Kind
 from inferometer.core.fields import FIELD_INDEX, FIELDS, SCALES, EventField
@@ -62,13 +62,7 @@ def _parse(value: bytes) -> Any:
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        refusal = Refusal(Reason.INVALID_JSON, str(error)[:_MAX_DETAIL_CHARS])
-    try:
-        # Python's own parser reads NaN and Infinity, so this tells them from broken JSON.
-        json.loads(value)
-    except (ValueError, RecursionError):
-        return refusal
-    return Refusal(Reason.NOT_FINITE, "NaN or Infinity is no JSON number; leave the field out")
+        return json_refusal(value, error)
 
 
 def _refusal(errors: list[ErrorDetails]) -> Refusal:

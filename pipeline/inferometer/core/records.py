@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from inferometer.core.envelopes import count_events
+from inferometer.names import (
+    ARROW_CONTENT_TYPE,
+    CONTENT_TYPE_HEADER,
+    JSON_CONTENT_TYPE,
+    NDJSON_CONTENT_TYPE,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +33,24 @@ class ContentType(enum.IntEnum):
     NDJSON = 1
     ARROW = 2
     UNKNOWN = 255
+
+
+_TYPE_OF_NAME = {
+    JSON_CONTENT_TYPE.encode(): ContentType.JSON,
+    NDJSON_CONTENT_TYPE.encode(): ContentType.NDJSON,
+    ARROW_CONTENT_TYPE.encode(): ContentType.ARROW,
+}
+
+
+def content_type_of(headers: Iterable[tuple[str, bytes | None]] | None) -> ContentType:
+    """Return what the headers of one record say, as `batch_kernel.headers` reads them."""
+    found = ContentType.JSON
+    for name, value in headers or ():
+        if name.lower() == CONTENT_TYPE_HEADER:
+            text = (value or b"").lstrip(b" \t")
+            stated = text.partition(b";")[0].rstrip(b" \t").lower()
+            found = _TYPE_OF_NAME.get(stated, ContentType.UNKNOWN) if text else ContentType.JSON
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +73,11 @@ class RecordColumns:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the buffer that belong to records."""
+        return len(self.buffer) - self.spare_bytes
 
     def value(self, index: int) -> bytes:
         """Return the bytes of one record (for dead letters and the slow path)."""

@@ -109,7 +109,8 @@ class Unmendable:
 def resent_event(value: bytes, place: LetterPlace, changes: Changes) -> ResentEvent | Unmendable:
     """Return a letter's event with the changes made, `resent`, and its identity."""
     try:
-        members = _members(value.decode())
+        # A byte order mark is all that some producers have to mend.
+        members = _members(value.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return Unmendable("its bytes are no UTF-8, and so no JSON")
     except (ValueError, RecursionError) as error:

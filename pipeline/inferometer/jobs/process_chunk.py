@@ -228,6 +228,8 @@ class ProcessChunk:
         try:
             admission = admit(part.records, self._policy.door(part.intent.decided_at_us))
             self._tables(admission.select(np.flatnonzero(admission.accepted)), part)
+        except (PipelineError, MemoryError):
+            raise
         except Exception:  # noqa: BLE001 - which of its records, and why, is found next
             return True
         return False
@@ -238,6 +240,8 @@ class ProcessChunk:
         try:
             admission = admit(alone.records, self._policy.door(alone.intent.decided_at_us))
             self._tables(admission.select(np.flatnonzero(admission.accepted)), alone)
+        except (PipelineError, MemoryError):
+            raise
         except Exception as error:  # noqa: BLE001 - its reason is kept with the record
             within = [] if admission is None else self._failures(admission, alone)
             return within or [(WHOLE, _failed(error))]
@@ -248,6 +252,8 @@ class ProcessChunk:
         for place in np.flatnonzero(admission.accepted):
             try:
                 self._tables(admission.select(np.array([place])), alone)
+            except (PipelineError, MemoryError):
+                raise
             except Exception as error:  # noqa: BLE001 - its reason is kept with the event
                 found.append((int(admission.indexes[place]), _failed(error)))
         return found

@@ -29,4 +29,4 @@ class FetchedRecords:
     @property
     def size(self) -> int:
         """Bytes of values that this holds in memory."""
-        return len(self.records.buffer)
+        return self.records.size_bytes

@@ -84,6 +84,8 @@ class PartitionChunks:
         # What was dropped before this group began is nothing that it could lose.
         self._acknowledged = group.earliest if group.offset is None else group.offset
         self._running: RecordColumns | None = None
+        self._running_events = 0
+        """Of the chunk at work, about."""
         self._changed = asyncio.Event()
         self._given_up = asyncio.Event()
         self._task: asyncio.Future[None] | None = None
@@ -290,11 +292,12 @@ class PartitionChunks:
 
     async def _store_chunk(self) -> int | None:
         """Store one chunk and return its bytes; None where the partition is given up before."""
-        begin, events = self._buffer.position, self._buffer.events
+        begin, waiting_events = self._buffer.position, self._buffer.events
         is_replay = self._open_intent is not None
         intent, records = self._next_chunk()
         self._running = records
-        self._hold_beside(computing_bytes(len(records.buffer), events - self._buffer.events))
+        self._running_events = waiting_events - self._buffer.events
+        self._hold_beside(computing_bytes(records.size_bytes, self._running_events))
         # After the fetch: what was read before this answer is of the topic that the answer names.
         await self._shared.committer.confirm_stream()
         await self._commit(begin, intent)
@@ -310,7 +313,7 @@ class PartitionChunks:
         self._shared.counters.add(outcome)
         self._shared.counters.replays += is_replay
         self._shared.observer.chunk_stored(self.source, outcome, is_replay=is_replay)
-        return len(records.buffer)
+        return records.size_bytes
 
     def _rest(self) -> None:
         """Let others try while the store is away for this partition."""
@@ -329,7 +332,7 @@ class PartitionChunks:
         """Let another partition compute while this one stores."""
         if self._running is chunk.records and not self._given_up.is_set():
             self._shared.turns.computed(self)
-            self._hold_beside(min(self._beside_bytes, storing_bytes(len(chunk.records))))
+            self._hold_beside(min(self._beside_bytes, storing_bytes(self._running_events)))
 
     def _hold_beside(self, size_bytes: int) -> None:
         """Tell the budget what the chunk at work holds beside its records."""

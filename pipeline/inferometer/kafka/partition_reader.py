@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from inferometer.core.records import ContentType, RecordColumns
 from inferometer.errors import StoreError
-from inferometer.kafka.librdkafka_clients import outside_consumer
-from inferometer.names import (
-    ARROW_CONTENT_TYPE,
-    CONTENT_TYPE_HEADER,
-    JSON_CONTENT_TYPE,
-    NDJSON_CONTENT_TYPE,
-)
+from inferometer.kafka.librdkafka_clients import columns_of, outside_consumer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inferometer.core.chunks import StreamPartition
+    from inferometer.core.records import RecordColumns
     from inferometer.kafka.settings import KafkaSettings
 
 ANSWER_TIMEOUT_S = 15.0
 BATCH_RECORDS = 10_000
 _POLL_S = 0.5
-_TYPES = {
-    JSON_CONTENT_TYPE.encode(): ContentType.JSON,
-    NDJSON_CONTENT_TYPE.encode(): ContentType.NDJSON,
-    ARROW_CONTENT_TYPE.encode(): ContentType.ARROW,
-}
 
 
 class PartitionReader:
@@ -57,20 +43,7 @@ class PartitionReader:
 
     def records(self, source: StreamPartition, first: int, last: int) -> RecordColumns:
         """Return the records of a range; see `SourceLog.records`."""
-        offsets: list[int] = []
-        values: list[bytes] = []
-        times: list[int] = []
-        types: list[int] = []
-        for message in self.messages(source.topic, source.partition, first, last):
-            offsets.append(message.offset())
-            values.append(message.value() or b"")
-            times.append(message.timestamp()[1])
-            types.append(_content_type(message.headers()))
-        return replace(
-            RecordColumns.from_values(values, content_types=types),
-            offsets=np.array(offsets, dtype=np.int64),
-            append_times_ms=np.array(times, dtype=np.int64),
-        )
+        return columns_of(self.messages(source.topic, source.partition, first, last))
 
     def messages(
         self, topic: str, partition: int, first: int = 0, last: int | None = None
@@ -161,10 +134,3 @@ def _ends(consumer: Any, place: Any) -> tuple[int, int]:
             time.sleep(_POLL_S)
         else:
             return low, high
-
-
-def _content_type(headers: list[tuple[str, bytes]] | None) -> int:
-    for name, value in headers or ():
-        if name == CONTENT_TYPE_HEADER:
-            return int(_TYPES.get(value, ContentType.UNKNOWN))
-    return int(ContentType.JSON)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
 
 from inferometer.core.chunks import GroupMetadata
 from inferometer.core.conservation import PartitionPosition
 from inferometer.core.records import RecordColumns
 from inferometer.errors import BrokerError, StateError
 from inferometer.kafka.group_offsets import committed_offsets
-from inferometer.kafka.librdkafka_clients import outside_consumer
+from inferometer.kafka.librdkafka_clients import columns_of, outside_consumer
 from inferometer.kafka.topics import TopicReader
 
 if TYPE_CHECKING:
@@ -62,9 +59,7 @@ class KafkaTopicView:
 
         consumer = self._open()
         source = TopicPartition(self._kafka.topic, partition, first_offset)
-        offsets: list[int] = []
-        values: list[bytes] = []
-        times: list[int] = []
+        found: list[Any] = []
         seen = 0
         try:
             low, high = consumer.get_watermark_offsets(source, timeout=ANSWER_TIMEOUT_S)
@@ -73,21 +68,16 @@ class KafkaTopicView:
             source.offset = max(first_offset, low)
             consumer.assign([source])
             silent = 0
-            while not _take(consumer, last_offset, offsets, values, times):
-                silent = 0 if len(offsets) > seen else silent + 1
-                seen = len(offsets)
+            while not _take(consumer, last_offset, found):
+                silent = 0 if len(found) > seen else silent + 1
+                seen = len(found)
                 if silent > ANSWER_TIMEOUT_S / _POLL_S:
                     raise self._refused(KafkaException(KafkaError(KafkaError._TIMED_OUT)))  # noqa: SLF001
         except KafkaException as error:
             raise self._refused(error) from error
         finally:
             consumer.unassign()
-        columns = RecordColumns.from_values(values)
-        return replace(
-            columns,
-            offsets=np.array(offsets, dtype=np.int64),
-            append_times_ms=np.array(times, dtype=np.int64),
-        )
+        return columns_of(found)
 
     def close(self) -> None:
         """Close the connection; again is harmless."""
@@ -114,10 +104,8 @@ class KafkaTopicView:
         )
 
 
-def _take(
-    consumer: Any, last_offset: int, offsets: list[int], values: list[bytes], times: list[int]
-) -> bool:
-    """Take one batch; return whether the range is read to its end."""
+def _take(consumer: Any, last_offset: int, found: list[Any]) -> bool:
+    """Take one batch of messages; return whether the range is read to its end."""
     from confluent_kafka import KafkaError, KafkaException
 
     messages = consumer.consume(BATCH_RECORDS, timeout=_POLL_S)
@@ -129,9 +117,7 @@ def _take(
             raise KafkaException(error)
         if message.offset() > last_offset:
             return True
-        offsets.append(message.offset())
-        values.append(message.value() or b"")
-        times.append(message.timestamp()[1])
+        found.append(message)
         if message.offset() == last_offset:
             return True
     return False

@@ -201,8 +201,9 @@ class Client:
         """Send events that are columns already, values unchecked; return how many were taken.
 
         The way of least CPU for a gateway that has columns. They are named as the fields and typed
-        as `inferometer.core.arrow_schema` says or as what Arrow casts to that; `event_id` and the
-        client's defaults are added where they are missing. The rows go out as Arrow records under
+        as `inferometer.core.arrow_schema` says or as what Arrow casts to that; plain numbers for
+        durations count in the unit of their field. `event_id` and the client's defaults are added
+        where they are missing. The rows go out as Arrow records under
         any `envelope`. Raises InvalidEventError for columns that make no events, ConfigError
         where pyarrow is missing.
         """

@@ -180,8 +180,12 @@ def _conformed(
 
 
 def _canonical(name: str, column: pa.Array) -> pa.Array:
-    wanted = TYPES[FIELDS[FIELD_INDEX[name]].kind]
+    kind = FIELDS[FIELD_INDEX[name]].kind
+    wanted = TYPES[kind]
     if column.type == wanted or (pa.types.is_integer(wanted) and pa.types.is_integer(column.type)):
+        return column
+    if kind in {Kind.DURATION, Kind.SECONDS} and _is_number(column.type):
+        # The sink reads them in the unit of the field; a cast would take them for microseconds.
         return column
     if pa.types.is_dictionary(wanted):
         if pa.types.is_dictionary(column.type):
@@ -191,6 +195,10 @@ def _canonical(name: str, column: pa.Array) -> pa.Array:
         return column.cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ValueError(f"column {name}: {column.type} does not become {wanted}") from error
+
+
+def _is_number(given: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(given) or pa.types.is_floating(given))
 
 
 def _by_partition(batch: pa.RecordBatch, place: Place) -> Iterator[tuple[bytes, pa.RecordBatch]]:

@@ -47,6 +47,12 @@ BAD_ROWS = {
     ),
     "fractions of tokens": ("input_tokens", one(None, 1.5, None), Reason.WRONG_TYPE),
     "text for tokens": ("input_tokens", one(None, "5", None), Reason.WRONG_TYPE),
+    "a dictionary of views for tokens": (
+        "input_tokens",
+        pa.DictionaryArray.from_arrays(one(None, 0, None, kind=pa.int8()),
+                                       one("5", kind=pa.string_view())),
+        Reason.WRONG_TYPE,
+    ),
     "a status of a thousand": ("status_code", one(200, 1000, 200), Reason.OUT_OF_RANGE),
     "a number for a flag": ("stream", one(None, 1, None), Reason.WRONG_TYPE),
     "a duration below zero": ("e2e_ms", one(1, -1, 1, kind=DURATION), Reason.OUT_OF_RANGE),
@@ -59,6 +65,19 @@ BAD_ROWS = {
     ),
     "an instant too old": ("ts_end", one(NOW_US, 0, NOW_US, kind=INSTANT), Reason.EVENT_TIME_TOO_OLD),
     "a null in a list": ("team_ids", one(["a"], ["a", None], None, kind=LIST), Reason.WRONG_TYPE),
+    "numbers in a list": (
+        "team_ids", one(None, [5], None, kind=pa.list_(pa.int64())), Reason.WRONG_TYPE,
+    ),
+    "bytes in a list": (
+        "team_ids", one(None, [b"x"], None, kind=pa.list_(pa.binary())), Reason.WRONG_TYPE,
+    ),
+    "a view of a list": (
+        "team_ids", one(None, ["x"], None, kind=pa.list_view(pa.string())), Reason.WRONG_TYPE,
+    ),
+    "numbers in a map": (
+        "metadata", one(None, [("k", 5)], None, kind=pa.map_(pa.string(), pa.int64())),
+        Reason.INVALID_METADATA,
+    ),
     "a list too long": ("team_ids", one(["a"], ["a"] * 65, None, kind=LIST), Reason.OUT_OF_RANGE),
     "an item too long": ("team_ids", one(["a"], ["a" * 129], None, kind=LIST), Reason.OUT_OF_RANGE),
     "a null in a map": (
@@ -104,6 +123,14 @@ FOREIGN: dict[str, tuple[str, pa.Array]] = {
     "a dictionary with a null": (
         "user_id",
         pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), pa.array(["u", None, "v"]))),
+    **{
+        f"a dictionary with codes of {codes}": (
+            "user_id", pa.array(["u", None, "v"]).cast(pa.dictionary(codes, pa.string())))
+        for codes in (pa.uint8(), pa.uint16(), pa.uint32(), pa.int64(), pa.uint64())
+    },
+    "an empty dictionary": (
+        "user_id",
+        pa.DictionaryArray.from_arrays(pa.nulls(3, pa.uint8()), pa.array([], pa.string()))),
     "a dictionary that repeats": (
         "user_id",
         pa.DictionaryArray.from_arrays(pa.array([0, 1, 2], pa.int8()), pa.array(["u", "u", "v"]))),
@@ -121,6 +148,11 @@ FOREIGN: dict[str, tuple[str, pa.Array]] = {
     "money of other digits": ("price_cost", pa.array([125, None, 1], pa.decimal128(9, 3))),
     "money as text": ("price_cost", pa.array(["0.125", None, "1e-12"])),
     "money as a fraction": ("price_cost", pa.array([0.125, None, 3e-12])),
+    "lists of one size": (
+        "team_ids", pa.array([["a"], None, ["b"]], pa.list_(pa.string(), 1))),
+    "lists of dictionaries": (
+        "team_ids",
+        pa.array([["a"], None, []], pa.list_(pa.dictionary(pa.uint8(), pa.large_string())))),
     "large lists": ("team_ids", pa.array([["a"], None, []], pa.large_list(pa.large_string()))),
     "maps of dictionaries": (
         "metadata",

@@ -261,6 +261,23 @@ def test_texts_that_grow_without_their_dictionary_make_a_record_too_large() -> N
     assert [letter.refusal.reason for letter in admission.dead_letters] == [Reason.TOO_LARGE]
 
 
+@pytest.mark.parametrize("kind", [pa.ListArray, pa.FixedSizeListArray])
+def test_texts_that_grow_inside_lists_make_a_record_too_large(kind: type[pa.Array]) -> None:
+    texts = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(400, dtype=np.int32)), pa.array(["x" * (MAX_UNPACKED_BYTES // 256)])
+    )
+    layout = 4 if kind is pa.FixedSizeListArray else pa.array(range(0, 401, 4), pa.int32())
+    lists = (
+        kind.from_arrays(texts, layout)
+        if kind is pa.FixedSizeListArray
+        else kind.from_arrays(layout, texts)
+    )
+    admission = admit_records((ARROW, encode(table(100, team_ids=lists))), (JSON, event()))
+    [letter] = admission.dead_letters
+    assert letter.refusal.reason is Reason.TOO_LARGE
+    assert "without dictionaries" in letter.refusal.detail
+
+
 def test_refused_rows_of_a_record_take_a_bounded_number_of_bytes() -> None:
     huge = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(100, dtype=np.int32)), pa.array(["x" * (MAX_UNPACKED_BYTES // 64)])

@@ -22,7 +22,7 @@ from inferometer.core.record_batches import (
     compile_reader,
     read_record_set,
 )
-from inferometer.core.records import ContentType
+from inferometer.core.records import ContentType, content_type_of
 from inferometer.errors import DecodeError
 
 COMPRESSIONS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -324,3 +324,28 @@ def test_a_control_record_without_a_key_is_corrupt() -> None:
     with pytest.raises(DecodeError) as caught:
         read_record_set(data, start_offset=0, aborted=[(1, 0)])
     assert caught.value.reason == "corrupt_record_batch"
+
+
+STATED = st.sampled_from(
+    [
+        b"application/json", b"application/x-ndjson", b"application/vnd.apache.arrow.stream",
+        b"Application/X-NDJSON", b"text/plain", b"",
+    ]
+)  # fmt: skip
+AROUND = st.sampled_from([b"", b" ", b"\t", b"; charset=utf-8", b" ;x", b";", b"x", b"\n"])
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(["content-type", "Content-Type", "ce_id", "content-types"]),
+        st.none() | st.tuples(AROUND, STATED, AROUND).map(b"".join),
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(HEADERS)
+def test_a_content_type_is_read_alike_in_a_batch_and_by_itself(
+    headers: list[tuple[str, bytes | None]],
+) -> None:
+    records = read_record_set(batch([(None, b"x", headers)]), start_offset=0).records
+    assert records.content_types.tolist() == [content_type_of(headers)]

@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inferometer.core.admission import admit
+from inferometer.core.decoder import decode_spans
 from inferometer.core.door import DoorPolicy
+from inferometer.core.event_kernel import OK
+from inferometer.core.memory_kernel import WORD
 from inferometer.core.records import SPARE_BYTES, RecordColumns
 from inferometer.simulate.fixed_size import lean_events
+from tests.unit.core.test_admission import POLICY as DOOR
+from tests.unit.core.test_admission import event
 
 NOW_US = 1_790_000_000_000_000
 POLICY = DoorPolicy(now_us=NOW_US, retention_us=86_400_000_000, future_tolerance_us=300_000_000)
@@ -58,4 +63,37 @@ def test_decoding_in_the_room_behind_the_records_changes_none_of_them() -> None:
         assert again.select(chosen).texts["event_id"].to_pylist() == ids
 
 
+def test_a_text_with_escapes_takes_room_once_however_many_fields_follow_it() -> None:
+    # Each field that has no column yet has the event read anew.
+    value = event(error_message='"' * 600, **FOLLOWING)
+    records = RecordColumns.from_values([value])
+    rows = decode_spans(records.buffer, records.starts, records.lengths)
+
+    assert rows.status.tolist() == [OK]
+    assert rows.side + WORD <= len(rows.buffer)
+    assert rows.side < 2 * len(value)
+    admission = admit(records, DOOR)
+    assert admission.select(np.array([0])).texts["error_message"].to_pylist() == ['"' * 600]
+
+
+def test_selecting_again_and_again_takes_no_more_room() -> None:
+    tags = {str(n): '"' * 128 for n in range(32)}
+    values = [event(event_id=str(n), metadata=tags, team_ids=["\\"]) for n in range(5)]
+    records = RecordColumns.from_values(values)
+    rows = decode_spans(records.buffer, records.starts, records.lengths)
+    before = rows.side
+    places = np.arange(5, dtype=np.int64)
+    for _ in range(4):
+        for row in places:
+            found = rows.select(places[row : row + 1], places, places)
+            assert dict(found.maps["metadata"].to_pylist()[0]) == tags
+            assert found.lists["team_ids"].to_pylist() == [["\\"]]
+    assert rows.side == before
+
+
+FOLLOWING = {
+    "user_id": "u", "provider": "p", "region": "r", "node_id": "n", "pod_id": "p", "feature": "f",
+    "environment": "e", "stream": True, "e2e_ms": 5, "ttft_ms": 1, "input_tokens": 1,
+    "output_tokens": 2, "team_ids": ["t"], "metadata": {"k": "v"}, "gpu_type": "g",
+}  # fmt: skip
 EVENTS = list(lean_events(40, 7, start_us=NOW_US - 60_000_000))

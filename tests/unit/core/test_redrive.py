@@ -46,6 +46,11 @@ def test_numbers_keep_every_digit_and_texts_their_escapes() -> None:
     assert rb'"price_cost":0.100000000000000000001,"x":"\u00e9\n","y":1e400' in value
 
 
+def test_a_byte_order_mark_is_taken_off() -> None:
+    plain, marked = (resent_event(raw, PLACE, NO_CHANGES) for raw in (b"{}", b"\xef\xbb\xbf{}"))
+    assert marked == plain
+
+
 def test_an_event_keeps_its_id() -> None:
     assert resent(b'{"event_id":"mine"}').event_id == "mine"
 

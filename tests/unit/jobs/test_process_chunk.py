@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
@@ -13,71 +11,29 @@ import pytest
 from inferometer import names
 from inferometer.core.chunks import (
     Chunk,
-    ChunkOutcome,
     Intent,
     PartitionSpan,
     StreamPartition,
 )
-from inferometer.core.log_rows import log_table
-from inferometer.core.price_book import PriceBook
 from inferometer.core.records import RecordColumns
-from inferometer.core.resumption import GroupPosition, Resumption
 from inferometer.errors import LeaseError, StateError, StoreError
-from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.testing.leases import CertainLease
 from inferometer.testing.stores import MemoryChunkStore
+from tests.unit.jobs.sink_job import (
+    NOW,
+    NOW_US,
+    SOURCE,
+    assign,
+    column,
+    event,
+    new_job,
+    process,
+)
 
-if TYPE_CHECKING:
-    from inferometer.core.columns import EventColumns
-
-NOW = datetime(2025, 11, 21, 1, 53, 20, tzinfo=UTC)
-NOW_US = 1_763_690_000_000_000
-SOURCE = StreamPartition("inference.requests", 0, "run-1")
 TABLES = 9
 """Intent, log, three service and two usage resolutions, admitted values, ledger: one insert each,
 dead letters besides."""
-
-
-def event(event_id: str, **changes: Any) -> bytes:
-    return json.dumps(
-        {"event_id": event_id, "request_id": "r", "model": "m", "status_code": 200,
-         "ts_end": NOW_US, "input_tokens": 3, **changes}
-    ).encode()  # fmt: skip
-
-
-def new_job(
-    store: MemoryChunkStore, *, now: datetime = NOW, policy: SinkPolicy | None = None
-) -> ProcessChunk:
-    return ProcessChunk(
-        store=store,
-        book=PriceBook("test", ()),
-        policy=policy or SinkPolicy(),
-        clock=lambda: now,
-    )
-
-
-def assign(
-    job: ProcessChunk,
-    offset: int | None,
-    intent: Intent | None = None,
-    *,
-    source: StreamPartition = SOURCE,
-    partition_count: int = 1,
-) -> Resumption:
-    return job.assigned(source, GroupPosition(offset, intent, earliest=0), partition_count)
-
-
-def process(job: ProcessChunk, values: list[bytes], first_offset: int = 0) -> ChunkOutcome:
-    records = RecordColumns.from_values(
-        values, first_offset=first_offset, append_time_ms=NOW_US // 1000 + first_offset
-    )
-    return job.run(Chunk(SOURCE, job.plan(SOURCE, records), records), CertainLease())
-
-
-def column(store: MemoryChunkStore, table: str, name: str) -> list[Any]:
-    rows = store.rows(table)
-    return [] if rows is None else rows.column(name).to_pylist()
 
 
 def test_a_chunk_ends_in_log_rollups_dead_letters_and_ledger() -> None:
@@ -370,23 +326,3 @@ def test_a_replay_looks_where_the_first_try_looked() -> None:
     assign(heir, 0, intent, source=added, partition_count=2)
     assert heir.run(Chunk(added, intent, records), CertainLease()).duplicates == 1
     assert column(store, names.REQUESTS_TABLE, "event_id") == ["a", "b", "c"]
-
-
-def test_a_record_that_computation_fails_on_becomes_a_dead_letter(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail_on_poison(events: EventColumns, *others: Any) -> pa.Table:
-        table = log_table(events, *others)
-        if "poison" in table.column("event_id").to_pylist():
-            raise ZeroDivisionError("by this one")
-        return table
-
-    monkeypatch.setattr("inferometer.jobs.process_chunk.log_table", fail_on_poison)
-    store = MemoryChunkStore()
-    job = new_job(store)
-    assign(job, 0)
-    outcome = process(job, [event("a"), event("poison"), event("b")])
-    assert (outcome.stored, outcome.dead_by_reason) == (2, (("failed", 1),))
-    assert column(store, names.REQUESTS_TABLE, "event_id") == ["a", "b"]
-    assert column(store, names.DEAD_LETTERS_TABLE, "value") == [event("poison")]
-    assert column(store, names.DEAD_LETTERS_TABLE, "detail") == ["ZeroDivisionError: by this one"]

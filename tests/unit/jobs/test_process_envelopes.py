@@ -16,7 +16,7 @@ from inferometer.jobs.process_chunk import ProcessChunk
 from inferometer.jobs.sink_policy import SinkPolicy
 from inferometer.testing.leases import CertainLease
 from inferometer.testing.stores import MemoryChunkStore
-from tests.unit.jobs.test_process_chunk import NOW_US, SOURCE, assign, column, event, new_job
+from tests.unit.jobs.sink_job import NOW_US, SOURCE, assign, column, event, new_job
 
 NDJSON, ARROW = ContentType.NDJSON, ContentType.ARROW
 

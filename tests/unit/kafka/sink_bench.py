@@ -122,9 +122,17 @@ class Bench:
         if is_waiting:
             await self.until(lambda: self.committer.places.keys() == positions.keys())
 
-    def give(self, *values: bytes, start: int = 0, partition: int = 0, log_end: int = 0) -> None:
+    def give(
+        self,
+        *values: bytes,
+        start: int = 0,
+        partition: int = 0,
+        log_end: int = 0,
+        content_type: int = 0,
+    ) -> None:
+        types = [content_type] * len(values)
         fetch = dataclasses.replace(
-            fetched(list(values), start=start, log_end=log_end),
+            fetched(list(values), start=start, log_end=log_end, content_types=types),
             epoch=self.sink.epoch,
             partition=partition,
         )

@@ -5,6 +5,7 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING
 
+from inferometer.core.records import ContentType
 from inferometer.errors import StoreError
 from inferometer.kafka.byte_budget import computing_bytes, storing_bytes
 from tests.unit.kafka.sink_bench import (
@@ -157,6 +158,31 @@ def test_the_budget_covers_what_is_computed_of_a_chunk_until_it_is_stored() -> N
         stores.set()
         await bench.until_acknowledged(2)
         assert bench.sink.status().bytes_in_flight == 0
+
+    run(scenario)
+
+
+def test_a_chunk_of_several_fetches_gives_back_what_they_took() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.assign()
+        for start in range(0, 30, 3):
+            for offset in range(start, start + 3):
+                bench.give(b"aaaaa", start=offset)
+            await bench.until_acknowledged(start + 3)
+            assert bench.sink.status().bytes_in_flight == 0
+
+    run(scenario, chunk_max_events=3, chunk_max_wait_s=60.0)
+
+
+def test_the_budget_counts_the_events_of_a_record_of_many() -> None:
+    async def scenario(bench: Bench) -> None:
+        stores = threading.Event()
+        bench.processor.before_run = lambda _chunk: wait_for(stores)
+        await bench.assign()
+        bench.give(b"a\nb\nc\n" * 10, content_type=ContentType.NDJSON)
+        await bench.until(lambda: bench.sink.status().bytes_in_flight == 60 + storing_bytes(30))
+        stores.set()
+        await bench.until_acknowledged(1)
 
     run(scenario)
 

@@ -6,10 +6,14 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
 
+from inferometer.core.admission import admit
+from inferometer.core.door import DoorPolicy
+from inferometer.core.records import ContentType, RecordColumns
 from inferometer.names import ARROW_CONTENT_TYPE
 from inferometer.sdk import DropReason, InvalidEventError
 from inferometer.sdk.columns import LineColumns, marked_resent
@@ -133,6 +137,29 @@ def test_ids_and_defaults_are_added_and_types_that_fit_are_cast() -> None:
     found = pa.ipc.open_stream(desk.transport.sent[0].value).read_all().to_pylist()
     assert [row["region"] for row in found] == ["eu", "eu"]
     assert len({row["event_id"] for row in found}) == 2
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint32(), pa.float64(), pa.float32()])
+def test_numbers_for_durations_count_in_the_unit_of_their_field(kind: pa.DataType) -> None:
+    desk = bench()
+    table = pa.table(
+        {
+            "request_id": ["r"],
+            "model": ["m"],
+            "ts_end": pa.array([START_US], pa.int64()),
+            "status_code": pa.array([200], pa.int16()),
+            "e2e_ms": pa.array([1_500], kind),
+            "gpu_seconds": pa.array([2], kind),
+        }
+    )
+    desk.client.emit_table(table)
+    records = RecordColumns.from_values(
+        [record.value for record in desk.transport.sent], content_types=[ContentType.ARROW]
+    )
+    policy = DoorPolicy(now_us=START_US, retention_us=1, future_tolerance_us=0)
+    events = admit(records, policy).select(np.array([0]))
+    assert events.numbers["e2e_ms"].tolist() == [1_500_000]
+    assert events.numbers["gpu_seconds"].tolist() == [2_000_000]
 
 
 @pytest.mark.parametrize(
