@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inferometer.core.chunks import StreamPartition
     from inferometer.core.query.objective_facts import ObjectiveFacts
     from inferometer.core.records import RecordColumns
+    from inferometer.core.slo.board_snapshots import Kept
     from inferometer.core.slo.definitions import Slo
     from inferometer.core.slo.stored_counts import StoredCounts
 
@@ -92,11 +93,20 @@ class AlertOutput(Protocol):
 class SnapshotStore(Protocol):
     """The state of evaluation by partition of the counts topic. Blocks; from several threads."""
 
-    def latest(self, partition: int) -> bytes | None:
-        """Return the last snapshot that was saved whole; None at first. Raises StoreError."""
+    def latest(self, partition: int) -> Kept:
+        """Return the last snapshot that was saved whole, and what was told since. Raises StoreError."""
 
     def save(self, partition: int, snapshot: bytes) -> None:
-        """Keep a snapshot in place of the last; a crash meanwhile leaves that. Raises StoreError."""
+        """Keep a snapshot in place of the last, and of what was told until then.
+
+        A crash meanwhile leaves both. Raises StoreError.
+        """
+
+    def save_told(self, partition: int, told: bytes) -> None:
+        """Keep what is about to be told beside the last snapshot, in place of what was told before.
+
+        A crash meanwhile leaves that. Raises StoreError.
+        """
 
 
 class SilenceStore(Protocol):

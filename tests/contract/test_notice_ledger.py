@@ -74,6 +74,19 @@ def test_the_last_entry_of_a_notice_counts_and_outlives_the_process(opened: Open
     assert found[first.notification_id].state is NoticeState.INFLIGHT
 
 
+def test_a_notice_of_very_many_incidents_is_kept_whole(opened: Opened) -> None:
+    labels = {"workspace": "acme", "service": "chat-api", "slo": "chat-success", "model": "m" * 128}
+    many = tuple({**labels, "team": f"{number:0128}"} for number in range(10_000))
+    entry = planned(example_notice(members=many), now_us=NOW_US)
+
+    async def run() -> None:
+        async with opened() as ledger:
+            await ledger.write([entry])
+
+    asyncio.run(run())
+    assert kept(opened) == {entry.notification_id: entry}
+
+
 def test_what_was_removed_is_gone_for_good(opened: Opened) -> None:
     entry = planned(example_notice(), now_us=NOW_US)
 

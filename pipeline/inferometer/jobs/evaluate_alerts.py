@@ -7,17 +7,19 @@ a repetition, which readers drop, and never a loss.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from inferometer.core.alerts.history import RecordKind
 from inferometer.core.chunks import ChunkOutcome, Intent
 from inferometer.core.resumption import Resumption
-from inferometer.core.slo.board import Board, Position, restored
+from inferometer.core.slo.board_snapshots import Position, restored, to_snapshot, to_told
 from inferometer.core.slo.count_records import decode_counts
-from inferometer.core.slo.reducer import CountReducer, Verdict
-from inferometer.errors import DecodeError
+from inferometer.core.slo.reducer import Verdict
+from inferometer.errors import DecodeError, LeaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,11 +33,12 @@ if TYPE_CHECKING:
     from inferometer.core.chunks import Chunk, StreamPartition
     from inferometer.core.records import RecordColumns
     from inferometer.core.resumption import GroupPosition
-    from inferometer.core.slo.board import Lane
+    from inferometer.core.slo.board import Board, Lane
     from inferometer.core.slo.count_records import CountsRecord
     from inferometer.ports import Lease
 
 NOT_STORED = "-"
+BEGIN_OR_END = frozenset({RecordKind.FIRING, RecordKind.REOPENED, RecordKind.RESOLVED})
 _US = 1_000_000
 
 logger = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class EvaluationPolicy:
 
 @dataclass(slots=True)
 class _Partition:
+    number: int
     board: Board
     lock: threading.Lock = field(default_factory=threading.Lock)
     outbox: list[Outcome] = field(default_factory=list)
@@ -60,6 +64,8 @@ class _Partition:
     save_took_s: float = 0.0
     has_told: bool = False
     """Whether something was told since the last snapshot."""
+    lease: Lease | None = None
+    """Of the last chunk: no other is given while there is none."""
 
 
 class EvaluateAlerts:
@@ -96,35 +102,29 @@ class EvaluateAlerts:
         self._gauges = gauges
         self._policy = policy or EvaluationPolicy()
         self._partitions: dict[StreamPartition, _Partition] = {}
-        self._is_leaving = False
 
     def assigned(
         self, source: StreamPartition, group: GroupPosition, partition_count: int
     ) -> Resumption:
         """Restore the last snapshot and go on where it was taken, before anything is told."""
-        lanes = self._lanes(source.partition, partition_count)
-        data = self._snapshots.latest(source.partition)
-        if data is None:
-            board = Board(
-                reducer=CountReducer(topics=self._topics),
-                lanes=lanes,
-                alerts=self._new_alerts(None),
-                clock_alerts=self._new_alerts(None),
-            )
-            offset = group.earliest
-        else:
-            board, position = restored(
-                data, topics=self._topics, lanes=lanes, new_alerts=self._new_alerts
-            )
-            # Offsets of a counts topic that was made anew mean other records.
-            is_same = position.stream_id == source.stream_id
-            offset = position.next_offset if is_same else group.earliest
-        for name in board.left_aside:
+        found = restored(
+            self._snapshots.latest(source.partition),
+            topics=self._topics,
+            lanes=self._lanes(source.partition, partition_count),
+            new_alerts=self._new_alerts,
+        )
+        offset = group.earliest
+        # Offsets of a counts topic that was made anew mean other records.
+        if found.position is not None and found.position.stream_id == source.stream_id:
+            offset = found.position.next_offset
+        for name in found.board.left_aside:
             logger.warning(
                 "%s is counted differently now, so it begins without history",
                 name, extra={"slo": name, "reason": "definition_changed"},
             )  # fmt: skip
-        self._partitions[source] = _Partition(board, saved_at=self._monotonic())
+        self._partitions[source] = _Partition(
+            source.partition, found.board, outbox=list(found.untold), saved_at=self._monotonic()
+        )
         lost = max(0, group.earliest - offset)
         return Resumption(offset + lost, lost_records=lost)
 
@@ -151,12 +151,14 @@ class EvaluateAlerts:
         2. Counts are taken in; what was seen before is dropped.
         3. Each tick that is complete is evaluated. A crash here: the last snapshot and the counts
            after it say the same again.
-        4. Notices and transitions are told. A crash after it: they are told again, under their ids.
-        5. The snapshot, now and then, and soon after anything was told.
+        4. Notices are kept with their incidents, then they and transitions are told. A crash after
+           it: they are told again, under their ids, and have an end whatever is declared then.
+        5. The snapshot, now and then, and soon after anything was told, for who asks how it stands.
         Raises StoreError and LeaseError; another call goes on where this one ended.
         """
         partition = self._partitions[chunk.source]
         with partition.lock:
+            partition.lease = lease
             self._tell(partition, lease)
             verdicts = self._take_in(partition, chunk, lease)
             self._watch(partition)
@@ -199,6 +201,12 @@ class EvaluateAlerts:
         return verdicts
 
     def _tell(self, partition: _Partition, lease: Lease | None) -> None:
+        if any(map(_has_end, partition.outbox)):
+            if lease is not None:
+                lease.check()
+            # Before it is told: whoever goes on may have other rules, or come too late to find it.
+            told = to_told(partition.board, partition.outbox)
+            self._snapshots.save_told(partition.number, told)
         while partition.outbox:
             if lease is not None:
                 lease.check()
@@ -213,25 +221,14 @@ class EvaluateAlerts:
         pause_s = partition.save_took_s / policy.snapshot_share
         if not partition.has_told:
             pause_s = max(pause_s, policy.snapshot_every_s)
-        elif self._is_leaving:
-            pause_s = 0.0
         if now - partition.saved_at < pause_s:
             return
         lease.check()
         position = Position(chunk.source.stream_id, chunk.intent.last_offset + 1)
-        self._snapshots.save(chunk.source.partition, partition.board.to_snapshot(position))
+        self._snapshots.save(partition.number, to_snapshot(partition.board, position))
         partition.saved_at = self._monotonic()
         partition.save_took_s = partition.saved_at - now
         partition.has_told = False
-
-    def leave(self) -> bool:
-        """Save at the next chunk what was told, from now on; return whether all of it is saved.
-
-        Whoever goes on may have other rules: only a snapshot knows what those that are gone told,
-        and that it has an end.
-        """
-        self._is_leaving = True
-        return not any(partition.has_told for partition in tuple(self._partitions.values()))
 
     def _watch(self, partition: _Partition) -> None:
         outcome = partition.board.watch(
@@ -251,12 +248,19 @@ class EvaluateAlerts:
             return
         with partition.lock:
             self._watch(partition)
-            self._tell(partition, None)
+            # Without the right to write it is told later, or by whoever has it.
+            with contextlib.suppress(LeaseError):
+                self._tell(partition, partition.lease)
 
     def boards(self) -> dict[int, tuple[Board, threading.Lock]]:
         """Return the boards by partition; hold a board's lock while looking at it."""
         held = tuple(self._partitions.items())
         return {source.partition: (one.board, one.lock) for source, one in held}
+
+
+def _has_end(outcome: Outcome) -> bool:
+    """Return whether somebody, or history, waits for the end of what is told."""
+    return bool(outcome.notices) or any(one.kind in BEGIN_OR_END for one in outcome.transitions)
 
 
 def _readable(chunk: Chunk, row: int) -> CountsRecord | None:

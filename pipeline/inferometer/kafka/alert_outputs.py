@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from inferometer.core.alerts.history import encode_transition
 from inferometer.core.alerts.notice_codec import encode_notice
+from inferometer.core.slo.board_snapshots import Kept
 from inferometer.kafka.alert_producer import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inferometer.core.alerts.history import TransitionRecord
     from inferometer.core.alerts.notices import Notice
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PIECE_BYTES = 900_000
 """Of a snapshot, in one record: below what any broker takes."""
 _MANIFEST = b"manifest"
+_SNAPSHOT, _TOLD = b"", b"told/"
+"""What keys begin with."""
 _SLOTS = (b"a", b"b")
 
 
@@ -73,7 +76,7 @@ class _Manifest:
 class KafkaSnapshots:
     """A `SnapshotStore` over a compacted topic, in pieces and two slots.
 
-    The manifest is written last and names the slot, so a crash before it leaves the last snapshot
+    The manifest is written last and names the slot, so a crash before it leaves what was kept last
     as it was; pieces carry the generation, so that those of a half-written one are not mixed in.
     """
 
@@ -81,22 +84,33 @@ class KafkaSnapshots:
         self._producer = producer
         self._reader = reader
         self._topic = topic
-        self._manifests: dict[int, _Manifest] = {}
+        self._manifests: dict[tuple[int, bytes], _Manifest] = {}
 
-    def latest(self, partition: int) -> bytes | None:
+    def latest(self, partition: int) -> Kept:
         """Read the topic's partition to its end; see `SnapshotStore.latest`."""
         found: dict[bytes, bytes] = {}
+        places: dict[bytes, int] = {}
         for message in self._reader.messages(self._topic, partition):
             if message.value() is not None:
                 found[message.key()] = message.value()
-        written = found.get(_MANIFEST)
+                places[message.key()] = message.offset()
+        snapshot = self._whole(partition, _SNAPSHOT, found)
+        told = self._whole(partition, _TOLD, found)
+        if places.get(_TOLD + _MANIFEST, -1) < places.get(_SNAPSHOT + _MANIFEST, -1):
+            # A later snapshot holds it.
+            told = None
+        return Kept(snapshot, told)
+
+    def _whole(self, partition: int, kind: bytes, found: Mapping[bytes, bytes]) -> bytes | None:
+        written = found.get(kind + _MANIFEST)
         if written is None:
-            self._manifests.pop(partition, None)
+            self._manifests.pop((partition, kind), None)
             return None
         manifest = _Manifest(**json.loads(written))
-        self._manifests[partition] = manifest
+        self._manifests[partition, kind] = manifest
         head = manifest.generation.to_bytes(8, "big")
-        pieces = [found.get(_key(manifest.slot, number), b"") for number in range(manifest.pieces)]
+        keys = (_key(kind, manifest.slot, number) for number in range(manifest.pieces))
+        pieces = [found.get(key, b"") for key in keys]
         if any(piece[:8] != head for piece in pieces):
             # Nothing but retention set by hand can do this; the counts build the state again.
             return None
@@ -104,16 +118,23 @@ class KafkaSnapshots:
 
     def save(self, partition: int, snapshot: bytes) -> None:
         """Write the other slot, then the manifest; see `SnapshotStore.save`."""
-        last = self._manifests.get(partition, _Manifest(1, 0, 0))
+        self._write(partition, _SNAPSHOT, snapshot)
+
+    def save_told(self, partition: int, told: bytes) -> None:
+        """Write beside the snapshot; see `SnapshotStore.save_told`."""
+        self._write(partition, _TOLD, told)
+
+    def _write(self, partition: int, kind: bytes, data: bytes) -> None:
+        last = self._manifests.get((partition, kind), _Manifest(1, 0, 0))
         generation = last.generation + 1
         head = generation.to_bytes(8, "big")
-        cuts = range(0, max(1, len(snapshot)), PIECE_BYTES)
+        cuts = range(0, max(1, len(data)), PIECE_BYTES)
         slot = 1 - last.slot
         pieces = [
             Outgoing(
                 self._topic,
-                head + snapshot[start : start + PIECE_BYTES],
-                key=_key(slot, number),
+                head + data[start : start + PIECE_BYTES],
+                key=_key(kind, slot, number),
                 partition=partition,
             )
             for number, start in enumerate(cuts)
@@ -125,13 +146,13 @@ class KafkaSnapshots:
                 Outgoing(
                     self._topic,
                     json.dumps(asdict(manifest)).encode(),
-                    key=_MANIFEST,
+                    key=kind + _MANIFEST,
                     partition=partition,
                 )
             ]
         )
-        self._manifests[partition] = manifest
+        self._manifests[partition, kind] = manifest
 
 
-def _key(slot: int, number: int) -> bytes:
-    return b"%s/%d" % (_SLOTS[slot], number)
+def _key(kind: bytes, slot: int, number: int) -> bytes:
+    return b"%s%s/%d" % (kind, _SLOTS[slot], number)

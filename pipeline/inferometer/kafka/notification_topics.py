@@ -17,6 +17,7 @@ from inferometer.core.alerts.ledger import decode_entry, encode_attempt, encode_
 from inferometer.core.alerts.notice_codec import decode_notice
 from inferometer.errors import BrokerError, PipelineError
 from inferometer.kafka.security import security_options
+from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,6 +49,8 @@ class NotificationTopics:
             acks="all",
             enable_idempotence=True,
             request_timeout_ms=int(ANSWER_TIMEOUT_S * 1000),
+            # A notice that the topic of notices takes must find room in the ledger as well.
+            max_request_size=MAX_MESSAGE_BYTES,
         )
         try:
             await self._producer.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -149,7 +150,14 @@ def load_setup(
         for finding in unknown_receivers(declared, receivers.receivers):
             # Whom the routes name is told all the same.
             logger.error("%s", finding, extra={"reason": "unknown_receiver"})
-    return AlertSetup(declared, receivers)
+    return AlertSetup(declared, _on_time(receivers, area.lateness_s))
+
+
+def _on_time(receivers: ReceiversFile, lateness_s: float) -> ReceiversFile:
+    """Return receivers whose policy knows that ticks wait so long: to it they are not late."""
+    usual = receivers.policy
+    policy = replace(usual, lateness_s=max(usual.lateness_s, math.ceil(lateness_s)))
+    return replace(receivers, policy=policy)
 
 
 def topic_names(settings: Settings) -> AlertTopicNames:

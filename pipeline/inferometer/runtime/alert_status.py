@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from inferometer.core.alerts.conditions import Condition
-from inferometer.core.slo.board import restored
+from inferometer.core.slo.board_snapshots import restored
 from inferometer.core.slo.definitions import Severity
 from inferometer.kafka.alert_outputs import KafkaSnapshots
 from inferometer.kafka.alert_producer import AlertProducer
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inferometer.core.alerts.incidents import Incident
     from inferometer.core.alerts.subjects import Observation
     from inferometer.core.slo.board import Board
+    from inferometer.core.slo.board_snapshots import Kept
     from inferometer.runtime.alert_setup import AlertSetup
 
 Row = dict[str, Any]
@@ -40,17 +41,15 @@ def read_status(settings: Settings, environ: Mapping[str, str]) -> list[Row]:
     with AlertProducer(kafka) as producer, PartitionReader(kafka) as reader:
         snapshots = KafkaSnapshots(producer, reader, topic)
         for partition in range(partitions):
-            data = snapshots.latest(partition)
-            if data is not None:
-                rows += status_rows(_board(data, setup, partition, partitions))
+            kept = snapshots.latest(partition)
+            if not kept.is_empty:
+                rows += status_rows(_board(kept, setup, partition, partitions))
     return sorted(rows, key=lambda row: (row["workspace"], row["slo"], str(row["group"])))
 
 
-def _board(data: bytes, setup: AlertSetup, partition: int, partitions: int) -> Board:
-    board, _position = restored(
-        data, topics=(), lanes=setup.lanes(partition, partitions), new_alerts=setup.alerts
-    )
-    return board
+def _board(kept: Kept, setup: AlertSetup, partition: int, partitions: int) -> Board:
+    lanes = setup.lanes(partition, partitions)
+    return restored(kept, topics=(), lanes=lanes, new_alerts=setup.alerts).board
 
 
 def status_rows(board: Board) -> Iterator[Row]:

@@ -62,9 +62,6 @@ if TYPE_CHECKING:
     from inferometer.runtime.alert_setup import AlertSetup
 
 BROKER_RETRY_S = 2.0
-SAVE_TIMEOUT_S = 3.0
-"""A stop waits so long for counts that let what was told be saved with them."""
-_POLL_S = 0.05
 _US = 1_000_000
 
 logger = logging.getLogger(__name__)
@@ -258,19 +255,11 @@ class AlertProcess:
             thread.start()
         try:
             await self._stopping.wait()
-            await self._saved(jobs.evaluation)
         finally:
             for member in members.values():
                 member.request_stop()
             for thread in threads:
                 await asyncio.to_thread(thread.join)
-
-    async def _saved(self, evaluation: EvaluateAlerts) -> None:
-        """Let what was told lately be saved, for as long as counts may still come."""
-        for _ in range(round(SAVE_TIMEOUT_S / _POLL_S)):
-            if self._failure is not None or evaluation.leave():
-                return
-            await asyncio.sleep(_POLL_S)
 
     def _run_member(self, member: SinkWorker | HistoryKeeping) -> None:
         try:

@@ -1,7 +1,7 @@
 """The open incidents that other processes evaluate, from the state that they keep.
 
 So every instance of `inferometer alerts` answers for all of them. What it says of another's is as
-old as that one's last snapshot, which is taken soon after anything was told.
+old as what that one kept last, which it does before anything is told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from inferometer.core.alerts.incident_listing import listed_alerts
-from inferometer.core.slo.board import restored
+from inferometer.core.slo.board_snapshots import restored
 from inferometer.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inferometer.alert_ports import SnapshotStore
     from inferometer.core.alerts.listing import ListedAlert
     from inferometer.core.slo.board import Board
+    from inferometer.core.slo.board_snapshots import Kept
     from inferometer.runtime.alert_setup import AlertSetup
 
 READ_EVERY_S = 15.0
@@ -62,18 +63,17 @@ class OtherBoards:
     def _read(self) -> dict[int, tuple[ListedAlert, ...]]:
         found = {}
         for partition in sorted(set(range(self._partitions)) - set(self._own())):
-            data = self._snapshots.latest(partition)
-            if data is not None:
-                board = self._board(data, partition)
+            kept = self._snapshots.latest(partition)
+            if not kept.is_empty:
+                board = self._board(kept, partition)
                 both = (*listed_alerts(board.alerts), *listed_alerts(board.clock_alerts))
                 found[partition] = both
         return found
 
-    def _board(self, data: bytes, partition: int) -> Board:
-        board, _position = restored(
-            data,
+    def _board(self, kept: Kept, partition: int) -> Board:
+        return restored(
+            kept,
             topics=(),
             lanes=self._setup.lanes(partition, self._partitions),
             new_alerts=self._setup.alerts,
-        )
-        return board
+        ).board

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inferometer.core.records import RecordColumns
+from inferometer.core.slo.board_snapshots import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +99,7 @@ class MemorySnapshots:
 
     def __init__(self) -> None:
         self.saved: dict[int, bytes] = {}
+        self.told: dict[int, bytes] = {}
         self._failures: list[Exception] = []
 
     def fail_next(self, *errors: Exception) -> None:
@@ -108,12 +110,19 @@ class MemorySnapshots:
         """Let no save fail any more."""
         self._failures.clear()
 
-    def latest(self, partition: int) -> bytes | None:
-        """Return the last snapshot; see `SnapshotStore.latest`."""
-        return self.saved.get(partition)
+    def latest(self, partition: int) -> Kept:
+        """Return what is kept; see `SnapshotStore.latest`."""
+        return Kept(self.saved.get(partition), self.told.get(partition))
 
     def save(self, partition: int, snapshot: bytes) -> None:
         """Keep a snapshot; see `SnapshotStore.save`."""
         if self._failures:
             raise self._failures.pop(0)
         self.saved[partition] = snapshot
+        self.told.pop(partition, None)
+
+    def save_told(self, partition: int, told: bytes) -> None:
+        """Keep what is about to be told; see `SnapshotStore.save_told`."""
+        if self._failures:
+            raise self._failures.pop(0)
+        self.told[partition] = told

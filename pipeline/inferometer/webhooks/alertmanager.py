@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from inferometer.core.alerts.identity import fingerprint_of
 from inferometer.core.alerts.notices import Status, Transition
 from inferometer.core.alerts.payload import ALERTMANAGER_GROUP, SECOND_US, instant
 from inferometer.core.alerts.receivers import ALERTMANAGER_HOLD_S, Format
@@ -33,11 +34,11 @@ def compose_webhook(receiver: Receiver, notice: Notice, texts: Texts) -> Message
     older ones leave it out.
     """
     alerts = _alerts(notice, texts)
-    limit = receiver.max_alerts or len(alerts)
+    shown = list(zip(alerts, _fingerprints(notice), strict=True))[: receiver.max_alerts or None]
     body = {
         "receiver": receiver.name,
         "status": str(notice.status),
-        "alerts": [_webhook_alert(notice, alert) for alert in alerts[:limit]],
+        "alerts": [_webhook_alert(notice, alert, own) for alert, own in shown],
         "groupLabels": {
             name: notice.labels[name] for name in ALERTMANAGER_GROUP if notice.labels.get(name)
         },
@@ -46,7 +47,7 @@ def compose_webhook(receiver: Receiver, notice: Notice, texts: Texts) -> Message
         "externalURL": receiver.external_url,
         "version": "4",
         "groupKey": notice.incident_id,
-        "truncatedAlerts": len(alerts) - len(alerts[:limit]),
+        "truncatedAlerts": notice.stands_for - len(shown),
         "notification_reason": notice.reason.replace("_", " "),
     }
     return Message(id=notice.notification_id, body=encode(body))
@@ -116,7 +117,22 @@ def compose_watchdog(receiver: Receiver, beat: Heartbeat) -> Message:
     return Message(id=beat.message_id, body=encode(body))
 
 
-def _webhook_alert(notice: Notice, alert: Mapping[str, Any]) -> dict[str, Any]:
+def _fingerprints(notice: Notice) -> list[str]:
+    """Return what tells the alerts of one message apart, the same from its firing to its end.
+
+    That of the notice belongs to the incident that it is named after, alone or among others.
+    """
+    if not notice.members:
+        return [notice.fingerprint]
+    named = notice.details.get("member_incident_ids", ())
+    place = named.index(notice.incident_id) if notice.incident_id in named else -1
+    return [
+        notice.fingerprint if number == place else fingerprint_of(labels, notice.family)
+        for number, labels in enumerate(notice.members)
+    ]
+
+
+def _webhook_alert(notice: Notice, alert: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     has_ended = notice.status is Status.RESOLVED
     return {
         "status": str(notice.status),
@@ -125,7 +141,7 @@ def _webhook_alert(notice: Notice, alert: Mapping[str, Any]) -> dict[str, Any]:
         "startsAt": alert["startsAt"],
         "endsAt": instant(notice.resolved_at_us) if has_ended else NO_INSTANT,
         "generatorURL": alert["generatorURL"],
-        "fingerprint": notice.fingerprint,
+        "fingerprint": fingerprint,
     }
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from inferometer.core.slo.counting import MeasureCount
     from inferometer.jobs.count_sources import CountSource
+    from inferometer.ports import Lease
 
 TOPIC = "inference.requests"
 SIGNALS = "inference.signals"
@@ -138,6 +139,8 @@ class Pipeline:
     policy: EvaluationPolicy = field(default_factory=EvaluationPolicy)
     gauges: dict[str, float] = field(default_factory=dict)
     sampled: tuple[MeasureCount, ...] = ()
+    lease: Lease = field(default_factory=CertainLease)
+    """Of the evaluator."""
 
     def __post_init__(self) -> None:
         self.counts = MemoryCounts(self.targets)
@@ -224,7 +227,7 @@ class Pipeline:
             records = RecordColumns.from_values(fresh, first_offset=self.read[target])
             source = StreamPartition(COUNTS, target, "counts-1")
             chunk = Chunk(source, self.evaluator.plan(source, records), records)
-            self.evaluator.run(chunk, CertainLease())
+            self.evaluator.run(chunk, self.lease)
             self.read[target] += len(fresh)
 
     def feed(self, requests: Sequence[Request], *, chunk: int = 50) -> None:

@@ -211,6 +211,28 @@ def test_a_month_is_projected_from_what_is_stored() -> None:
     assert float(found.projected_usd) == pytest.approx(120 + 12 * (9 + 1 / 17), rel=0.01)
 
 
+def test_days_of_rest_count_in_what_days_cost_on_average() -> None:
+    """A fleet that works from Monday to Friday costs nothing at the weekend, and has no row then."""
+    rows = [
+        row(n * 3600 + 1800, price_cost="1")
+        for n in range(24 * 15)
+        if (NOW - timedelta(hours=n, minutes=30)).weekday() < 5
+    ]
+    query = read_forecast({}, workspace_id="w", now=NOW)
+    found = AnswerForecast(MemoryQueryStore(rows, watermark=NOW), clock)(query)
+    # From the 7th, the day after that of the first spend: 10 working days and 4 of rest.
+    assert found.method == "the mean of 14 complete days"
+    assert found.projected_usd is not None
+    rest_days = 9 + (24 - 17.1) / 24
+    daily = 24 * 10 / 14
+    assert float(found.projected_usd - found.spent_usd) == pytest.approx(
+        rest_days * daily, rel=0.01
+    )
+    # Days that have not come in yet are not known to be days of rest.
+    late = MemoryQueryStore(rows, watermark=NOW - timedelta(days=30))
+    assert AnswerForecast(late, clock)(query).method == "the mean of 10 complete days"
+
+
 def test_six_weeks_of_spend_are_projected_by_hours_of_the_week() -> None:
     rows = [row(n * 3600 + 1800, price_cost="0.5") for n in range(24 * 42)]
     query = read_forecast({}, workspace_id="w", now=NOW)

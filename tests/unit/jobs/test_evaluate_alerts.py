@@ -14,7 +14,6 @@ from inferometer.core.slo.count_records import decode_counts
 from inferometer.errors import StoreError
 from inferometer.jobs.count_sources import SignalSource
 from inferometer.jobs.evaluate_alerts import EvaluationPolicy
-from inferometer.testing.alerts import MemorySnapshots
 from inferometer.testing.leases import CertainLease
 from tests.unit.jobs.alert_pipeline import (
     SIGNALS,
@@ -116,37 +115,6 @@ def test_counts_that_are_read_twice_or_mixed_between_partitions_change_nothing(
         read.extend(again)
     pipeline.finish()
     assert told(pipeline) == expected
-
-
-class SlowSnapshots(MemorySnapshots):
-    """Saving one takes a second, so that the next is far away."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.took_us = 1_000_000
-        self.pipeline: Pipeline | None = None
-
-    def save(self, partition: int, snapshot: bytes) -> None:
-        super().save(partition, snapshot)
-        assert self.pipeline is not None
-        self.pipeline.now_us += self.took_us
-
-
-def test_who_leaves_saves_what_was_told_with_the_next_counts() -> None:
-    snapshots = SlowSnapshots()
-    rarely = EvaluationPolicy(snapshot_every_s=1e9, snapshot_share=1e-9)
-    pipeline = Pipeline(policy=rarely, snapshots=snapshots)
-    snapshots.pipeline = pipeline
-    parts = pieces(incident_trace(minutes=180), 100)
-    while len(pipeline.output.notices) < 2:
-        pipeline.feed(next(parts), chunk=100)
-    saved = snapshots.latest(0)
-    pipeline.feed(next(parts), chunk=100)
-    assert snapshots.latest(0) == saved
-    assert not pipeline.evaluator.leave()
-    pipeline.feed(next(parts), chunk=100)
-    assert snapshots.latest(0) != saved
-    assert pipeline.evaluator.leave()
 
 
 def test_another_evaluator_goes_on_from_the_last_snapshot(expected: Told) -> None:

@@ -15,6 +15,7 @@ from inferometer.core.slo.measure_lanes import MetricLane, samples_of_rule
 from inferometer.core.slo.metric_rules import Level, MetricRule, parse_metric
 from inferometer.core.slo.shipped_rules import CONSUMER_LAG, ENQUEUED_TOKENS, HEARTBEAT_AGE
 from inferometer.core.slo.subject_definitions import definition_of_rule
+from inferometer.errors import LeaseError
 from inferometer.jobs.count_sources import SignalSource
 from inferometer.testing.leases import CertainLease
 from tests.unit.jobs.alert_pipeline import COUNTS, SIGNALS, START_S, Pipeline, incident_trace
@@ -56,6 +57,40 @@ def test_a_counter_that_falls_silent_is_told_by_the_clock() -> None:
         pipeline.evaluator.idle(source, 0)
     (notice,) = pipeline.output.notices
     assert (notice.labels["slo"], notice.severity) == ("watermark-stalled", Severity.PAGE)
+
+
+def test_what_the_clock_told_is_known_after_a_restart() -> None:
+    pipeline = Watched()
+    pipeline.feed(incident_trace(minutes=10, incident=(90, 90)), chunk=100)
+    for _ in range(40):
+        pipeline.now_us += 10_000_000
+        pipeline.evaluator.idle(StreamPartition(COUNTS, 0, "counts-1"), 0)
+    pipeline.evaluator = pipeline.new_evaluator()
+    later = incident_trace(minutes=60, incident=(90, 90))
+    pipeline.feed([one for one in later if one.ts_end_us > pipeline.now_us], chunk=20)
+    told = {one.notification_id: one for one in pipeline.output.notices}
+    assert [str(one.transition) for one in told.values()] == ["firing", "resolved"]
+    assert len({one.incident_id for one in told.values()}) == 1
+
+
+class LosableLease:
+    is_lost = False
+
+    def check(self) -> None:
+        if self.is_lost:
+            raise LeaseError("another process has it")
+
+
+def test_who_may_have_lost_the_partition_tells_nothing_by_the_clock() -> None:
+    lease = LosableLease()
+    pipeline = Watched(lease=lease)
+    pipeline.feed(incident_trace(minutes=10, incident=(90, 90)), chunk=100)
+    for is_lost, notices in ((True, 0), (False, 1)):
+        lease.is_lost = is_lost
+        for _ in range(40):
+            pipeline.now_us += 10_000_000
+            pipeline.evaluator.idle(StreamPartition(COUNTS, 0, "counts-1"), 0)
+        assert len(pipeline.output.notices) == notices
 
 
 def test_a_group_that_stays_far_behind_is_a_ticket_that_ends_when_it_has_caught_up() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inferometer.config import AlertsConfig, Settings
 from inferometer.core.alerts.conditions import Condition
+from inferometer.core.alerts.engine import Alerts
+from inferometer.core.alerts.routing import Route
 from inferometer.core.alerts.subjects import Definition
 from inferometer.core.slo.definitions import Severity
 from inferometer.core.slo.measure_lanes import MetricLane
-from inferometer.runtime.alert_setup import AlertSetup
+from inferometer.runtime.alert_setup import AlertSetup, load_setup
 from inferometer.slo_files.loading import load_slo_texts
 from inferometer.webhooks.receivers_file import load_receivers_file
 from tests.unit.core.alerts.ticking import Run, reading
@@ -52,6 +55,20 @@ def test_each_rule_speaks_in_one_partition_and_heartbeats_are_known_in_all(tmp_p
     assert {"acme/chat-success", "/heartbeat-missing", "/consumer-lag"} <= set(speaking)
     assert all("/heartbeat-missing" in found for found in lanes)
     assert [name for found in lanes for name in found].count("/consumer-lag") == 1
+
+
+def test_ticks_that_wait_long_for_late_events_are_not_late_themselves(tmp_path: Path) -> None:
+    (tmp_path / "slos.yaml").write_text(SLOS)
+    settings = Settings(alerts=AlertsConfig(slo_path=tmp_path / "slos.yaml", lateness_s=1800.0))
+    setup = load_setup(settings, {}, needs_receivers=False)
+    policy = setup.receivers.policy
+    alerts = Alerts(setup.definitions(), routes=Route(receiver="oncall"), policy=policy)
+    run = Run(alerts, behind_s=1830)
+    (slo, *_) = setup.declared.slos
+    run.say(Definition.of_slo(slo).subject(()), [reading()], 60)
+    assert [(notice.transition, notice.is_detected_late) for notice in run.notices] == [
+        ("firing", False)
+    ]
 
 
 def told_with(tmp_path: Path, text: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from inferometer.core.alerts.engine import Alerts
 from inferometer.core.alerts.routing import Route
-from inferometer.core.slo.board import Position
+from inferometer.core.slo.board_snapshots import Kept, Position, to_snapshot
 from inferometer.errors import StoreError
 from inferometer.runtime.alert_status import status_rows, status_table
 from inferometer.runtime.alert_view import BoardsView
@@ -63,7 +63,7 @@ class AwaySnapshots(MemorySnapshots):
 
     is_away = False
 
-    def latest(self, partition: int) -> bytes | None:
+    def latest(self, partition: int) -> Kept:
         if self.is_away:
             raise StoreError("no broker", retryable=True)
         return super().latest(partition)
@@ -72,7 +72,7 @@ class AwaySnapshots(MemorySnapshots):
 def others_of(pipeline: Pipeline, own: set[int]) -> tuple[OtherBoards, AwaySnapshots]:
     board, _lock = pipeline.evaluator.boards()[0]
     snapshots = AwaySnapshots()
-    snapshots.save(0, board.to_snapshot(Position("run", 7)))
+    snapshots.save(0, to_snapshot(board, Position("run", 7)))
     setup = SimpleNamespace(
         lanes=pipeline.lanes,
         alerts=lambda state: Alerts(

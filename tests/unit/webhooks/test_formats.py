@@ -180,6 +180,19 @@ def test_a_binary_cloudevent_has_its_attributes_in_headers() -> None:
     assert orjson.loads(message.body)["incident_id"] == "q7cexampleincident00000000"
 
 
+def test_alerts_of_one_webhook_are_told_apart_and_the_first_is_so_alone_and_among_others() -> None:
+    alone = example_notice()
+    members = tuple({"slo": "chat", "model": name} for name in ("a", "b", "c"))
+    ids = ["other", alone.incident_id, "third"]
+    together = example_notice(members=members, details={"member_incident_ids": ids})
+    found = [
+        [alert["fingerprint"] for alert in body_of(Format.ALERTMANAGER_V4, notice)["alerts"]]
+        for notice in (alone, together)
+    ]
+    assert found[0] == [alone.fingerprint] == found[1][1:2]
+    assert len(set(found[1])) == len(members)
+
+
 def test_the_body_of_alertmanagers_webhook_has_its_names() -> None:
     body = body_of(Format.ALERTMANAGER_V4, example_notice())
     labels = {

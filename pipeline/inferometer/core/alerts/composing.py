@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_SUPPRESSED = 50
 """Texts of what an incident muted; the rest is a number."""
+MAX_MEMBERS = 1000
+"""Incidents that are listed; the rest is a number, so that a notice fits a record of its topics
+however many fail together."""
 
 
 def compose(
@@ -58,7 +61,8 @@ def compose(
         budget=top.budget,
         conditions=top.conditions,
         drivers=top.drivers,
-        members=tuple(dict(one) for one in labels) if len(labels) > 1 else (),
+        members=tuple(dict(one) for one in labels[:MAX_MEMBERS]) if len(labels) > 1 else (),
+        member_count=len(labels),
         suppressed=_cut(suppressed),
         is_detected_late=told.is_late,
         is_flapping=any(one.is_flapping for one in told.incidents),
@@ -122,7 +126,7 @@ def _details(
     if notes:
         found["notes"] = list(notes)
     if len(incidents) > 1:
-        found["member_incident_ids"] = [one.incident_id for one in incidents]
+        found["member_incident_ids"] = [one.incident_id for one in incidents[:MAX_MEMBERS]]
     return found
 
 

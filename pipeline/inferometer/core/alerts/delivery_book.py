@@ -14,6 +14,7 @@ from inferometer.core.alerts import lanes
 from inferometer.core.alerts.endpoints import Endpoint
 from inferometer.core.alerts.identity import notification_id_of
 from inferometer.core.alerts.ledger import (
+    REDELIVERY,
     LedgerEntry,
     NoticeState,
     dead,
@@ -23,6 +24,7 @@ from inferometer.core.alerts.ledger import (
     needs_fallback,
     planned,
     redelivered,
+    redelivery_request,
     restored,
     started,
 )
@@ -155,7 +157,17 @@ class DeliveryBook:
         if endpoint is None or not is_redelivery(known, notice):
             return []
         endpoint.is_gone = False
-        return self._take([redelivered(known, notice, now_us=now_us)])
+        again = [redelivered(known, notice, now_us=now_us)]
+        return self._take([*again, *self._end_again(notice, now_us)])
+
+    def _end_again(self, notice: Notice, now_us: int) -> list[LedgerEntry]:
+        """Return the end of what is over as to be sent again too: else it would stay open there."""
+        last = self._lane(_lane_of(notice))[-1]
+        is_end = last.notice.seq > notice.seq and last.notice.status is Status.RESOLVED
+        if not is_end or not last.state.is_final or last.reason == lanes.NOT_WANTED:
+            return []
+        asked = redelivery_request(last.notice, token=notice.details[REDELIVERY])
+        return [redelivered(last, asked, now_us=now_us)]
 
     def _for_fallback(self, notice: Notice, now_us: int) -> list[LedgerEntry]:
         """Return the entry of the same notice to the fallback of its receiver, if it is new."""

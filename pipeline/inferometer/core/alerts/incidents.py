@@ -56,7 +56,8 @@ class Incident:
     rules: tuple[str, ...] = ()
     """Names of the rules that fire."""
     page_short_s: int = 0
-    """The shortest short window of its true page rules."""
+    """How far back from its last tick the short windows of its page rules reach at least, each from
+    when its rule was true last."""
     budget: BudgetFacts | None = None
     drivers: tuple[Driver, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -152,7 +153,7 @@ class SubjectState:
             return []
         if incident.is_firing:
             kinds += self._update(incident, firing, tick_s)
-            _take_facts(incident, seen, firing)
+            _take_facts(incident, seen, firing, tick_s)
         return [record_of(incident, kind, tick_s, reason=reason) for kind, reason in kinds]
 
     def _fire(
@@ -270,13 +271,16 @@ def is_over(incident: Incident, tick_s: int, policy: AlertPolicy) -> bool:
     return incident.resolved_at_s is not None and tick_s - incident.resolved_at_s >= kept_s
 
 
-def _take_facts(incident: Incident, seen: Observation | None, firing: list[RuleState]) -> None:
+def _take_facts(
+    incident: Incident, seen: Observation | None, firing: list[RuleState], tick_s: int
+) -> None:
     ordered = sorted(firing, key=lambda rule: rule.rule)
     incident.rules = tuple(rule.rule for rule in ordered)
     found = [rule.facts_now() for rule in ordered]
     incident.conditions = tuple(facts for facts in found if facts is not None)
-    pages = [r.short_s for r in ordered if r.severity is Severity.PAGE and r.is_true]
-    incident.page_short_s = min(pages, default=0)
+    # A rule that is only held has not been true since: nothing new speaks for a page.
+    pages = [r for r in ordered if r.severity is Severity.PAGE]
+    incident.page_short_s = min((r.short_s + tick_s - r.last_true_s for r in pages), default=0)
     incident.is_flapping = any(rule.flapping.is_flapping for rule in ordered)
     incident.is_stale = any(rule.is_stale for rule in ordered)
     if seen is not None:

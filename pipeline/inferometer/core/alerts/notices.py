@@ -121,7 +121,9 @@ class Notice:
     conditions: tuple[ConditionFacts, ...] = ()
     drivers: tuple[Driver, ...] = ()
     members: tuple[Mapping[str, str], ...] = ()
-    """Labels of every incident that this message stands for, where it stands for several."""
+    """Labels of the incidents that this message stands for, where it stands for several."""
+    member_count: int = 1
+    """How many they are; of very many only the first are listed."""
     suppressed: tuple[str, ...] = ()
     """What was muted by this incident, as texts."""
     is_detected_late: bool = False
@@ -134,3 +136,8 @@ class Notice:
     def type(self) -> str:
         """The event type, for example `slo.alert.firing`."""
         return f"{self.family}.alert.{self.transition}"
+
+    @property
+    def stands_for(self) -> int:
+        """How many incidents it is about; an older release stored no count beside the members."""
+        return max(self.member_count, len(self.members))

@@ -69,7 +69,7 @@ def notice_data(notice: Notice) -> dict[str, Any]:
             {"dim": one.dimension, "value": one.value, "share": finite(one.share)}
             for one in notice.drivers
         ],
-        "members": max(1, len(notice.members)),
+        "members": notice.stands_for,
         "member_labels": [dict(one) for one in notice.members],
         "suppressed": list(notice.suppressed),
         "detected_late": notice.is_detected_late,
@@ -134,8 +134,8 @@ def _subject(labels: Mapping[str, str]) -> str:
 def _because(notice: Notice) -> str:
     if notice.transition is Transition.TEST:
         return ": test notice, nothing is wrong"
-    if len(notice.members) > 1:
-        return f": {len(notice.members)} incidents"
+    if notice.stands_for > 1:
+        return f": {notice.stands_for} incidents"
     if notice.status is Status.RESOLVED:
         until = notice.condition_cleared_at_us or notice.resolved_at_us or notice.detected_at_us
         spell_s = max(0, until - notice.starts_at_us) // SECOND_US

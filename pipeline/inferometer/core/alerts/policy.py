@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from inferometer.core.slo.definitions import DAY_S, HOUR_S, MINUTE_S, Severity
 
+LIVE_MARGIN_S = MINUTE_S
+"""By how much more than the allowed lateness a tick may lie behind the clock: a tick, a margin."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlappingPolicy:
@@ -67,8 +70,8 @@ class AlertPolicy:
     page_notify_age_s: int = 10 * MINUTE_S
     ticket_notify_age_s: int = DAY_S
     """A firing found later than this is recorded, and told only if it is true at the live edge."""
-    live_edge_s: int = 90
-    """A tick so close to the clock is at the live edge: allowed lateness, a tick and a margin."""
+    lateness_s: int = 30
+    """How far ticks lie behind the clock when all is well: events are waited for so long."""
     storm_label: str = "provider"
     storm_incidents: int = 10
     """More incidents than these within `storm_within_s` that share the label are one notice."""
@@ -86,7 +89,13 @@ class AlertPolicy:
     def notify_age_s(self, severity: Severity) -> int:
         """Return how old a tick may be whose firing is told at once."""
         is_page = severity is Severity.PAGE
-        return self.page_notify_age_s if is_page else self.ticket_notify_age_s
+        own_s = self.page_notify_age_s if is_page else self.ticket_notify_age_s
+        return max(own_s, self.live_edge_s)
+
+    @property
+    def live_edge_s(self) -> int:
+        """A tick at most so far behind the clock is at the live edge."""
+        return self.lateness_s + LIVE_MARGIN_S
 
     def problems(self) -> list[str]:
         """Return what is wrong with it, each with the remedy."""

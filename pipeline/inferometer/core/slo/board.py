@@ -1,7 +1,7 @@
 """Everything that one evaluator knows of one target partition: reducer, lanes and incidents.
 
 Invariants: a tick is taken once, in order; what comes of it depends on the counts up to it, on what
-mutes, and on the state before; a snapshot holds all of it, so whoever restores it says the same.
+mutes, and on the state before; nothing else is remembered, see `board_snapshots`.
 """
 
 from __future__ import annotations
@@ -9,27 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 import numpy as np
 
-from inferometer.core.alerts.alert_state import AlertState
 from inferometer.core.slo.counting import CountTable
 from inferometer.core.slo.event_view import CELL_S
 from inferometer.core.slo.measure_lanes import BY_CLOCK, WATERMARK_AGE, MetricLane
-from inferometer.core.slo.reducer import TICK_S, CountReducer, Verdict
-from inferometer.errors import StateError
+from inferometer.core.slo.reducer import TICK_S, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from inferometer.core.alerts.engine import Alerts, Outcome
     from inferometer.core.alerts.mute_book import MuteBook
     from inferometer.core.alerts.routing import Intervals
     from inferometer.core.alerts.subjects import Observation, Subject
     from inferometer.core.slo.count_records import CountsRecord
+    from inferometer.core.slo.reducer import CountReducer
     from inferometer.core.slo.slo_lane import ExcludedBy
-
-SNAPSHOT_FORMAT = 1
 
 
 class Lane(Protocol):
@@ -54,24 +50,6 @@ class Lane(Protocol):
 
     def restore(self, data: bytes) -> bool:
         """Go on from `to_snapshot`; False where that is of another definition."""
-
-
-class _Snapshot(msgspec.Struct, array_like=True):
-    format: int
-    stream_id: str
-    next_offset: int
-    reducer: bytes
-    lanes: dict[str, bytes]
-    alerts: bytes
-    clock_alerts: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where in the counts topic a snapshot was taken."""
-
-    stream_id: str
-    next_offset: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,20 +150,6 @@ class Board:
             else:
                 lane.add(table, excluded_by)
 
-    def to_snapshot(self, position: Position) -> bytes:
-        """Return everything that `restored` needs, as of a place in the counts topic."""
-        return msgspec.msgpack.encode(
-            _Snapshot(
-                SNAPSHOT_FORMAT,
-                position.stream_id,
-                position.next_offset,
-                self.reducer.to_snapshot(),
-                {name: lane.to_snapshot() for name, lane in self.lanes.items()},
-                self.alerts.state.to_snapshot(),
-                self.clock_alerts.state.to_snapshot(),
-            )
-        )
-
 
 def _is_by_clock(lane: Lane) -> bool:
     return isinstance(lane, MetricLane) and not BY_CLOCK.isdisjoint(lane.gauges)
@@ -195,32 +159,3 @@ def _system_table(lane: MetricLane, at_s: int, counts: Mapping[str, int]) -> Cou
     columns = {name: np.array([counts.get(name, 0)], dtype=np.int64) for name in lane.system_counts}
     cells_s = np.array([at_s // CELL_S * CELL_S], dtype=np.int64)
     return CountTable(lane.name, lane.digest, ((),), np.zeros(1, np.int32), cells_s, columns)
-
-
-def restored(
-    data: bytes,
-    *,
-    topics: tuple[str, ...],
-    lanes: Mapping[str, Lane],
-    new_alerts: Callable[[AlertState | None], Alerts],
-) -> tuple[Board, Position]:
-    """Return the board of a snapshot, and where it stood. Raises StateError."""
-    try:
-        found = msgspec.msgpack.decode(data, type=_Snapshot)
-    except msgspec.DecodeError as error:
-        raise StateError(f"the state of the alerts cannot be read: {error}") from error
-    if found.format != SNAPSHOT_FORMAT:
-        raise StateError(
-            f"the state of the alerts has format {found.format}, this version reads "
-            f"{SNAPSHOT_FORMAT}; start the version that wrote it, or delete the state topic"
-        )
-    board = Board(
-        reducer=CountReducer.from_snapshot(found.reducer, topics=topics),
-        lanes=lanes,
-        alerts=new_alerts(AlertState.from_snapshot(found.alerts)),
-        clock_alerts=new_alerts(AlertState.from_snapshot(found.clock_alerts)),
-    )
-    for name, lane in lanes.items():
-        if name in found.lanes and not lane.restore(found.lanes[name]):
-            board.left_aside.append(name)
-    return board, Position(found.stream_id, found.next_offset)

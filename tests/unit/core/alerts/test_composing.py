@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inferometer.core.alerts.composing import MAX_SUPPRESSED, shared_labels
+from inferometer.core.alerts.composing import MAX_MEMBERS, MAX_SUPPRESSED, shared_labels
+from inferometer.core.alerts.payload import notice_data, summary
 from inferometer.core.alerts.subjects import Definition
 from inferometer.core.slo.definitions import Availability, OutageRule, Slo, Tier
 from tests.unit.core.alerts.ticking import START_S, TICKET, F, T, U, definition, reading, run_of
@@ -52,6 +53,18 @@ def test_more_than_fifty_muted_incidents_are_a_number() -> None:
     (notice,) = run.notices
     assert len(notice.suppressed) == MAX_SUPPRESSED + 1
     assert notice.suppressed[-1] == "and 10 more"
+
+
+def test_very_many_that_fail_together_are_a_number_behind_the_first_thousand() -> None:
+    chat = definition(group_by=("model",))
+    run = run_of(chat)
+    models = [f"m-{number:05}" for number in range(MAX_MEMBERS + 500)]
+    run.tick({chat.subject((model,)): [reading(T)] for model in models})
+    (notice,) = run.notices
+    assert [one["model"] for one in notice.members] == models[:MAX_MEMBERS]
+    assert len(notice.details["member_incident_ids"]) == MAX_MEMBERS
+    assert notice_data(notice)["members"] == MAX_MEMBERS + 500
+    assert summary(notice).endswith(f": {MAX_MEMBERS + 500} incidents")
 
 
 def test_a_definition_takes_from_an_objective_what_people_need() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,6 +241,33 @@ def test_a_redelivery_is_sent_although_its_incident_is_over() -> None:
     book.plan(requests, now_us=NOW_US)
     assert one_turn(book, NOW_US, DELIVERED) == requests[:1]
     assert one_turn(book, NOW_US, DELIVERED) == requests[1:]
+
+
+@pytest.mark.parametrize("answer", [REFUSED, LOST], ids=["never heard", "perhaps heard"])
+def test_what_is_over_is_ended_again_after_its_redelivery(answer: Attempt) -> None:
+    book = book_of()
+    pair = [example_notice(), example_resolve()]
+    book.plan(pair[:1], now_us=NOW_US)
+    # Later, so that the breaker lets it through.
+    now_us = turns(book, NOW_US, answer, count=400) + 10 * MINUTE_US
+    assert states(book)[pair[0].notification_id] is NoticeState.DEAD
+    book.plan(pair[1:], now_us=now_us)
+    one_turn(book, now_us, DELIVERED)
+    requests = [redelivery_request(notice, token="t") for notice in pair]
+    book.plan(requests[:1], now_us=now_us)
+    assert one_turn(book, now_us, DELIVERED) == requests[:1]
+    assert one_turn(book, now_us, DELIVERED) == requests[1:]
+
+
+def test_a_redelivery_leaves_open_what_is_not_over_or_whose_end_is_not_wanted() -> None:
+    book = book_of(sends_resolved=False)
+    pair = [example_notice(), example_resolve()]
+    for count in (1, 2):
+        book.plan(pair[:count], now_us=NOW_US)
+        one_turn(book, NOW_US, DELIVERED)
+        again = redelivery_request(pair[0], token=str(count))
+        assert len(book.plan([again], now_us=NOW_US)) == 1
+        assert one_turn(book, NOW_US, DELIVERED) == [again]
 
 
 def test_a_redelivery_begins_its_schedule_anew_and_goes_on_counting() -> None:

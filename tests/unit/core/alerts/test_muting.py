@@ -110,6 +110,15 @@ def test_a_page_after_maintenance_waits_for_its_short_window() -> None:
     assert abs(told_at_s - (end_s + 300)) <= STEP_S
 
 
+def test_a_page_that_was_over_when_maintenance_let_go_of_it_is_never_told() -> None:
+    end_s = START_S + 330
+    run, _ = muted_run(window(START_S, end_s))
+    # True for a minute after the end, by what failed before it; then it is only held.
+    assert run.say(SUBJECT, FIRING, 360) == []
+    assert run.say(SUBJECT, CLEAR, 900) == []
+    assert "resolved" in run.kinds()
+
+
 def test_a_deploy_that_annotates_is_said_in_the_notice() -> None:
     run, _ = muted_run(window(START_S, START_S + 10_000, Effect.ANNOTATE))
     (notice,) = run.say(SUBJECT, FIRING, STEP_S)
