@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-TIMEOUT_MS = 60_000
+TIMEOUT_MS = 180_000
 """Long, since a wait ends as soon as what it waits for is there."""
 STEADY_LOOKS = 4
 """So often, a tenth of a second apart, an element must stand at the same place."""
@@ -256,7 +256,7 @@ class Screen:
         return wide
 
 
-def until(condition: Any, timeout_s: float = 60.0) -> None:
+def until(condition: Any, timeout_s: float = TIMEOUT_MS / 1000) -> None:
     """Wait until a condition of the test's own holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():

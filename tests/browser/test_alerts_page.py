@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -36,8 +37,25 @@ def test_open_and_resolved_incidents_are_listed(screen: Screen) -> None:
 
 def test_the_timeline_of_what_is_open_ends_now(screen: Screen) -> None:
     screen.open("alerts", **WEEK)
-    last = screen.page.locator(".timeline-axis span").last.inner_text()
-    assert last <= datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    last = screen.page.locator(".timeline-axis time").last.get_attribute("datetime") or ""
+    assert "2" < last <= datetime.now(UTC).isoformat()
+
+
+def test_the_timeline_is_marked_at_round_moments(screen: Screen) -> None:
+    screen.open("alerts", **WEEK)
+    axis = screen.page.locator(".timeline-axis")
+    ticks = [
+        (
+            datetime.fromisoformat(each.get_attribute("datetime") or ""),
+            float((each.get_attribute("style") or "").partition("left:")[2].strip(" %;")),
+        )
+        for each in axis.locator("time").all()
+    ]
+    assert len(ticks) >= 2
+    assert all((at.minute % 5, at.second) == (0, 0) for at, _ in ticks)
+    # Evenly apart in time, so evenly apart on the screen.
+    steps = [after[1] - before[1] for before, after in itertools.pairwise(ticks)]
+    assert max(steps) - min(steps) < 0.1
 
 
 def test_an_incident_is_explained(screen: Screen) -> None:

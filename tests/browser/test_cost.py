@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tests.browser.checking import assert_tiles, day, is_written
 from tests.browser.data_set import DAY_US, HOUR_US
 from tests.browser.offerings import PRICES
 from tests.browser.oracle import workspace
+from tests.browser.screen import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,31 @@ def test_the_scope_of_cost_is_told(screen: Screen, world: World) -> None:
     scope = world.viewer.get("/metrics", measure="cost_usd", from_=start, to=end)["cost_scope"]
     assert scope
     assert scope in screen.page.inner_text("body")
+
+
+def test_the_rows_of_a_table_are_called_what_they_are(screen: Screen, world: World) -> None:
+    start, end = day(world)
+    for by, heading in (("team_id", "Team"), ("model", "Model"), ("component", "Component")):
+        screen.open("cost", from_=start, to=end, by=by)
+        assert screen.headings(SPEND)[0] == heading
+
+
+def test_an_export_is_charged_to_what_was_chosen_last(screen: Screen, world: World) -> None:
+    start, end = day(world)
+    screen.open("cost", from_=start, to=end)
+    screen.page.get_by_role("button", name="Export for finance").click()
+    dialog = screen.page.get_by_role("dialog", name="Export for finance")
+    charged = dialog.get_by_role("button", name=re.compile("^Charged to"))
+    assert charged.inner_text() == "Team"
+    charged.click()
+    dialog.get_by_role("checkbox", name="Model", exact=True).check()
+    until(lambda: charged.inner_text() == "Team, Model")
+    screen.page.keyboard.press("Escape")
+    charged.click()
+    assert dialog.get_by_role("checkbox", name="Model", exact=True).is_checked()
+    dialog.get_by_role("checkbox", name="Team", exact=True).uncheck()
+    link = dialog.get_by_role("link", name="Download")
+    until(lambda: "group_by=model&" in (link.get_attribute("href") or ""))
 
 
 def test_the_price_book_is_shown(screen: Screen, world: World) -> None:

@@ -105,6 +105,64 @@ def test_a_page_opened_while_the_store_is_away_draws_itself_later(
     assert_tiles(screen, totals, ("requests",))
 
 
+def test_a_failure_that_lasts_is_said_once_and_its_button_can_be_reached(
+    screen: Screen, world: World
+) -> None:
+    screen.open("overview", **HOURS_24, refresh="off")
+    with screen.expecting_complaints():
+        screen.page.route("**/api/v1/metrics?*", lambda route: route.abort())
+        screen.page.keyboard.press("r")
+        again = screen.page.locator(".problem").get_by_role("button", name="Try again")
+        again.focus()
+        failed: list[str] = []
+        screen.page.on("requestfailed", lambda request: failed.append(request.url))
+
+        def has_failed_again() -> bool:
+            screen.page.wait_for_timeout(200)
+            return len(failed) >= 4
+
+        until(has_failed_again)
+        screen.page.wait_for_timeout(500)
+        assert again.evaluate("button => button === document.activeElement")
+        screen.page.unroute("**/api/v1/metrics?*")
+        again.press("Enter")
+        again.wait_for(state="hidden")
+
+
+def test_charts_that_cannot_be_drawn_say_so_and_are_drawn_later(screen: Screen) -> None:
+    with screen.expecting_complaints():
+        screen.page.route("**/vendor/echarts*", lambda route: route.abort())
+        screen.open("overview", **HOURS_24, refresh="off")
+        chart = screen.chart("Spend by model")
+        chart.get_by_text("No drawing").wait_for()
+        # The numbers are there all the same.
+        chart.get_by_role("button", name=re.compile("as a table")).click()
+        assert chart.locator("tbody tr").count() > 1
+        chart.get_by_role("button", name=re.compile("as a table")).click()
+        screen.page.unroute("**/vendor/echarts*")
+        chart.get_by_role("button", name="Try again").click()
+        chart.locator("canvas").first.wait_for()
+
+
+def test_who_signs_in_as_somebody_else_sees_what_is_theirs(
+    screens: Callable[..., Screen], world: World
+) -> None:
+    screen = screens()
+    screen.open("alerts", **HOURS_24)
+    label = screen.page.locator(".account-label")
+    before = label.inner_text()
+    with screen.expecting_complaints():
+        screen.page.context.clear_cookies()
+        screen.page.keyboard.press("r")
+        dialog = screen.page.get_by_role("dialog", name=re.compile("Sign in"))
+        dialog.get_by_label("Token").fill(world.tokens.other)
+        dialog.get_by_label("Token").press("Enter")
+        dialog.wait_for(state="hidden")
+        screen.settle()
+    assert label.inner_text() != before
+    assert screen.path == "/alerts"
+
+
 def test_a_revoked_token_asks_to_sign_in_and_goes_on_where_it_was(
     screens: Callable[..., Screen], world: World
 ) -> None:

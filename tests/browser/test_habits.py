@@ -16,6 +16,8 @@ from tests.browser.screen import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.sync_api import Route
+
     from tests.browser.screen import Screen
     from tests.browser.serving import World
 
@@ -27,8 +29,11 @@ def us(text: str) -> int:
     return round(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1e6)
 
 
-def drag(screen: Screen, title: str, first: float, last: float) -> None:
-    """Drag over a part of a chart's time axis, given as shares of its width."""
+def drag(screen: Screen, title: str, first: float, last: float, *, below_px: float = 0) -> None:
+    """Drag over a part of a chart's time axis, given as shares of its width.
+
+    The button may be let go below the chart.
+    """
     chart = screen.chart(title)
     chart.scroll_into_view_if_needed()
     canvas = chart.locator("canvas").first
@@ -39,7 +44,8 @@ def drag(screen: Screen, title: str, first: float, last: float) -> None:
     mouse.move(box["x"] + first * box["width"], y)
     mouse.down()
     mouse.move(box["x"] + (first + last) / 2 * box["width"], y, steps=4)
-    mouse.move(box["x"] + last * box["width"], y, steps=4)
+    end_y = box["y"] + box["height"] + below_px if below_px else y
+    mouse.move(box["x"] + last * box["width"], end_y, steps=4)
     mouse.up()
 
 
@@ -84,6 +90,70 @@ def test_a_zoom_by_dragging_is_in_the_address_and_back_undoes_it(
         whole.measure("requests"),
     )
     assert_tiles(screen, whole, ("requests", "cost_usd"))
+
+
+def test_a_drag_that_ends_below_the_chart_ends_where_the_pointer_was(
+    screen: Screen, world: World
+) -> None:
+    start, end = day(world)
+    screen.open("overview", from_=start, to=end)
+    before = screen.page.url
+    drag(screen, "Requests", 0.3, 0.6, below_px=6)
+    until(lambda: screen.page.url != before)
+    assert us(screen.state["to"][0]) < start + (end - start) * 0.75
+
+
+def test_a_refresh_leaves_the_focus_where_it_is(screen: Screen) -> None:
+    screen.open("overview", **HOURS_24, refresh="off")
+    link = screen.page.locator(".overview-incident a").first
+    link.focus()
+    age = screen.page.locator(".overview-incident .quiet").first
+    before = age.inner_text()
+
+    def is_drawn_anew() -> bool:
+        screen.page.keyboard.press("r")
+        screen.page.wait_for_timeout(1000)
+        return age.inner_text() != before
+
+    until(is_drawn_anew)
+    assert link.evaluate("link => link === document.activeElement")
+
+
+def test_a_link_into_a_page_keeps_the_filters(screen: Screen) -> None:
+    screen.open("analytics", **HOURS_24, filter="region=us-east")
+    screen.table("Models by").locator("tbody a").first.click()
+    until(lambda: screen.path == "/models")
+    assert "region=us-east" in screen.state["filter"]
+    assert any(text.startswith("model=") for text in screen.state["filter"])
+
+
+def test_links_of_tiles_follow_the_range(screen: Screen) -> None:
+    screen.open("overview", **HOURS_24, refresh="off")
+    screen.page.get_by_role("button", name=re.compile("Last 24 hours")).click()
+    screen.page.get_by_role("button", name="Last 7 days").click()
+    screen.settle()
+    forecast = screen.page.get_by_role("group", name="Forecast to month end").get_by_role("link")
+    until(lambda: "now-7d" in (forecast.get_attribute("href") or ""))
+    alerts = screen.page.locator("main").get_by_role("link", name="Alerts", exact=True)
+    until(lambda: "now-7d" in (alerts.get_attribute("href") or ""))
+
+
+def test_what_draws_charts_is_fetched_beside_the_answers_and_only_where_it_is_used(
+    screen: Screen,
+) -> None:
+    asked: list[str] = []
+    screen.page.on("request", lambda request: asked.append(request.url))
+    waiting: list[Route] = []
+    screen.page.route("**/api/v1/me", lambda route: waiting.append(route))
+    # Nobody knows yet who looks.
+    with screen.page.expect_request("**/vendor/echarts*"):
+        screen.page.goto("/overview?from=now-24h")
+    waiting.pop().continue_()
+    screen.settle()
+    screen.page.unroute("**/api/v1/me")
+    asked.clear()
+    screen.open("alerts", **HOURS_24)
+    assert not any("vendor/echarts" in url for url in asked)
 
 
 def test_a_point_of_a_chart_leads_to_its_rows(screen: Screen, world: World) -> None:

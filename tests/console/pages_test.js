@@ -4,7 +4,7 @@ import { deepStrictEqual, strictEqual } from "node:assert";
 const PAGES = new URL("../../pipeline/inferometer/web/console/pages/", import.meta.url);
 const bytes = await import(`${PAGES}record_bytes.js`);
 const { arrange } = await import(`${PAGES}log_fields.js`);
-const { KEPT_S, LiveSeconds } = await import(`${PAGES}live_seconds.js`);
+const { KEPT_S, LiveSeconds, SHOWN_MODELS } = await import(`${PAGES}live_seconds.js`);
 const { isPriceOf } = await import(`${PAGES}price_rules.js`);
 const { happening } = await import(`${PAGES}incident_words.js`);
 const { volumeQuery } = await import(`${PAGES}log_query.js`);
@@ -94,6 +94,40 @@ Deno.test("rates are of complete seconds", () => {
   const live = new LiveSeconds();
   live.restart(told(100, [1, 2, 4, 8], new Date(103_000).toISOString()));
   strictEqual(live.sum("requests", 2), 6);
+});
+
+/** An event of `/live` about one second, with the requests of each model in it. */
+function second(at_s, requests) {
+  const lists = Object.fromEntries(Object.entries(requests).map(([name, n]) => [name, [n]]));
+  return {
+    watermark: null,
+    seconds: [new Date(at_s * 1000).toISOString()],
+    models: Object.keys(requests),
+    requests: lists,
+    failures: lists,
+  };
+}
+
+Deno.test("models keep their places for a minute, so that nothing jumps each second", () => {
+  const live = new LiveSeconds();
+  live.restart(second(60, { a: 3, b: 2 }));
+  deepStrictEqual(live.models, ["a", "b"]);
+  live.take(second(61, { b: 9, c: 20 }));
+  deepStrictEqual(live.models, ["a", "b", "c"]);
+  live.take(second(120, { b: 1 }));
+  deepStrictEqual(live.models, ["c", "b", "a"]);
+});
+
+Deno.test("models beyond those that can be told apart are one series", () => {
+  const live = new LiveSeconds();
+  const requests = Object.fromEntries(
+    Array.from({ length: SHOWN_MODELS + 2 }, (_, at) => [`m-${at}`, 10 - at]),
+  );
+  live.restart(second(60, requests));
+  deepStrictEqual(live.models.slice(-2), [`m-${SHOWN_MODELS - 1}`, "__other__"]);
+  deepStrictEqual(live.values("requests", "__other__"), [3 + 2]);
+  const all = live.models.reduce((sum, model) => sum + live.values("requests", model)[0], 0);
+  strictEqual(all, Object.values(requests).reduce((a, b) => a + b));
 });
 
 Deno.test("a price is for the models that its rule names", () => {

@@ -5,8 +5,8 @@ const CONSOLE = new URL("../../pipeline/inferometer/web/console/", import.meta.u
 const { readFilter, withFilter, writeFilter } = await import(`${CONSOLE}shell/filters.js`);
 const ranges = await import(`${CONSOLE}shell/ranges.js`);
 const format = await import(`${CONSOLE}format.js`);
-const { ticks, tickLabel } = await import(`${CONSOLE}charts/time_axis.js`);
-const { hash } = await import(`${CONSOLE}charts/palette.js`);
+const { labelled, ticks, tickLabel } = await import(`${CONSOLE}charts/time_axis.js`);
+const { coloured, COLORS, hash } = await import(`${CONSOLE}charts/palette.js`);
 
 const NOW = Date.UTC(2026, 10, 21, 17, 5, 30);
 
@@ -15,6 +15,7 @@ Deno.test("a filter survives its way through the URL", () => {
     const filter of [
       { dimension: "model", match: "=", values: ["a", "b,c", "d=e"] },
       { dimension: "user_id", match: "^=", values: ["team-"] },
+      { dimension: "user_id", match: "=", values: ["CORP\\ann", "\\", "ends\\", "\\,"] },
       { dimension: "metadata.tenant", match: "!=", values: ["acme", ""] },
     ]
   ) deepStrictEqual(readFilter(writeFilter(filter)), filter);
@@ -23,6 +24,14 @@ Deno.test("a filter survives its way through the URL", () => {
 Deno.test("a text without a comparison is no filter", () => {
   strictEqual(readFilter("model"), null);
   strictEqual(readFilter("=a"), null);
+});
+
+Deno.test("a filter is written as the server reads it: a comma and a backslash are escaped", () => {
+  const values = ["a\\", "b,c"];
+  strictEqual(
+    writeFilter({ dimension: "user_id", match: "=", values }),
+    String.raw`user_id=a\\,b\,c`,
+  );
 });
 
 Deno.test("a filter replaces the one on its dimension and match only", () => {
@@ -90,6 +99,15 @@ Deno.test("ticks stay inside the axis and are never too many", () => {
   }
 });
 
+Deno.test("a tick under the end of an axis has no label, which would be cut", () => {
+  const [start, end] = [Date.UTC(2026, 10, 21, 1, 45, 30), Date.UTC(2026, 10, 21, 1, 50, 30)];
+  const at = ticks(start, end, "UTC", 12);
+  strictEqual(at.at(-1), end);
+  deepStrictEqual(labelled(at, start, end, "UTC", 1000), at.slice(0, -1));
+  // Where there is room beside the last one, all have theirs.
+  deepStrictEqual(labelled(at.slice(0, -1), start, end, "UTC", 1000), at.slice(0, -1));
+});
+
 Deno.test("values are written in their unit", () => {
   const cases = [
     [[1234, "count"], "1,234"],
@@ -134,6 +152,36 @@ Deno.test("instants are written in the reader's zone", () => {
 Deno.test("names that differ in a digit get hashes that differ", () => {
   const found = new Set(Array.from({ length: 200 }, (_, at) => hash(`model=m-${at}`)));
   strictEqual(found.size, 200);
+});
+
+/** Series of a dimension that no other test has colours of. */
+function seriesOf(dimension, values) {
+  return values.map((value) => ({ key: value, label: value, values: [], dimension, value }));
+}
+
+Deno.test("series of one chart differ in colour, whatever the values took before", () => {
+  const names = Array.from({ length: 4 * COLORS }, (_, at) => `m-${at}`);
+  // A visitor has seen so many models that each colour is taken several times.
+  for (const name of names) coloured(seriesOf("crowd", [name]));
+  const shown = coloured(seriesOf("crowd", names.filter((_, at) => at % 4 === 0)));
+  strictEqual(new Set(shown.map((one) => one.color)).size, COLORS);
+  const again = coloured(seriesOf("crowd", names.filter((_, at) => at % 4 === 0)));
+  deepStrictEqual(again.map((one) => one.color), shown.map((one) => one.color));
+});
+
+Deno.test("a colour moves once: charts with other neighbours do not take turns", () => {
+  const colorsOf = (...values) => coloured(seriesOf("turns", values)).map((one) => one.color);
+  for (let at = 0; at < 3 * COLORS; at += 1) colorsOf(`m-${at}`);
+  const draw = () => [colorsOf("m-0", "m-1", "m-2"), colorsOf("m-2", "m-1", "m-0")];
+  draw();
+  deepStrictEqual(draw(), draw());
+});
+
+Deno.test("colours that a page chose stay, and no other series takes them", () => {
+  const [own, other] = [{ key: "a", color: "--series-0" }, ...seriesOf("own", ["b"])];
+  const many = coloured([own, other, ...seriesOf("own", ["c", "d", "e", "f", "g", "h", "i", "j"])]);
+  strictEqual(many[0].color, "--series-0");
+  strictEqual(new Set(many.map((one) => one.color)).size, COLORS);
 });
 
 Deno.test("one chart is drawn a frame, each once and in the order of asking", async () => {

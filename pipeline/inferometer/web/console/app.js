@@ -1,6 +1,7 @@
 // @ts-check
 /** The console: who is signed in, which page is open, what the API can be asked. */
 
+import { library } from "./charts/library.js";
 import { toast } from "./components/toast.js";
 import { errorState, skeleton } from "./components/states.js";
 import { h, replace } from "./components/dom.js";
@@ -77,6 +78,8 @@ export class App {
   async #askAhead() {
     const found = await pageNamed(this.state.page)?.load();
     for (const [path, params] of found?.page.first(this) ?? []) this.api.askAhead(path, params);
+    // The largest file by far: it comes while the store looks for the answers, not after them.
+    if (found?.page.hasCharts) library().catch(() => {});
     // What the words for numbers and times are loaded from takes its time; there is some now.
     formatValue(0, "usd");
     formatInstant(Date.now(), this.zone);
@@ -131,9 +134,14 @@ export class App {
     if (this.#isAsking) return;
     this.#isAsking = true;
     this.refresher.stop();
+    const { role, workspace } = this.me;
     this.me = await askForToken(this.api, reason);
     this.#isAsking = false;
-    if (this.page) await this.refresh();
+    const entry = pageNamed(this.state.page);
+    const isAnother = role !== this.me.role || workspace !== this.me.workspace;
+    // Somebody else may do and see other things: the page is built for who looks at it.
+    if (this.page && entry && isAnother) await this.#open(entry);
+    else if (this.page) await this.refresh();
     else await this.#begin(this.#loadCatalogues());
   }
 

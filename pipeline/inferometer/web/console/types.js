@@ -140,6 +140,7 @@
  * @property {Controls} controls
  * @property {(root: HTMLElement, app: import("./app.js").App) => PageView} create
  * @property {(app: import("./app.js").App) => Question[]} first what its first drawing asks
+ * @property {boolean} [hasCharts]
  */
 
 /**

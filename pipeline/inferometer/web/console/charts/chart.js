@@ -6,13 +6,14 @@
 
 import { iconButton } from "../components/table.js";
 import { term } from "../components/definition.js";
-import { h, replace } from "../components/dom.js";
-import { emptyState, skeleton } from "../components/states.js";
+import { h, refill, replace } from "../components/dom.js";
+import { emptyState, errorState, skeleton } from "../components/states.js";
 import { context } from "../context.js";
 import { Frame, optionsOf } from "./chart_options.js";
 import { chartTable } from "./chart_table.js";
 import { Legend } from "./legend.js";
 import { library } from "./library.js";
+import { coloured } from "./palette.js";
 import { pointAt, startPointer } from "./pointer.js";
 import { tooltipOf } from "./tooltip.js";
 import { inTurn } from "./turns.js";
@@ -132,11 +133,11 @@ export class Chart {
 
   /** @param {ChartData} data */
   set(data) {
-    this.data = data;
+    this.data = { ...data, series: coloured(data.series) };
     this.#isDue = true;
     this.unit = data.unit ?? this.unit;
     this.frame = new Frame(data);
-    /** @type {any} */ (this.element).chartData = data;
+    /** @type {any} */ (this.element).chartData = this.data;
     const isEmpty = !data.series.some((one) => one.values.some((value) => value !== null));
     this.element.dataset.state = isEmpty ? "empty" : "ready";
     this.cover.hidden = !isEmpty;
@@ -150,7 +151,7 @@ export class Chart {
     this.canvas.setAttribute("aria-label", this.#summary());
     this.note.hidden = !data.note;
     this.note.textContent = data.note ?? "";
-    this.legend.set(data.series);
+    this.legend.set(this.data.series);
     if (this.#isTable) this.#drawTable();
     if (this.#isVisible) this.#drawInTurn();
     else this.#plan();
@@ -170,12 +171,21 @@ export class Chart {
 
   #drawInTurn() {
     // In one go they would all be drawn when the library has come.
-    if (this.#isDue) library().then(() => inTurn(this.#turn));
+    if (this.#isDue) library().then(() => inTurn(this.#turn), () => this.#cannotDraw());
   }
 
   #turn = () => {
     if (this.#isDue) this.#draw();
   };
+
+  #cannotDraw() {
+    if (this.#isDestroyed || this.canvas.hidden) return;
+    this.canvas.hidden = true;
+    this.cover.hidden = false;
+    const again = () => this.data && this.set(this.data);
+    const words = "What draws charts did not load. The table has the numbers.";
+    refill(this.cover, errorState({ title: "No drawing", detail: words }, again));
+  }
 
   #summary() {
     const { data } = this;

@@ -4,7 +4,7 @@
 import { formatValue } from "../format.js";
 import { hasPatterns } from "../shell/preferences.js";
 import { colorOf, cssColor } from "./palette.js";
-import { tickLabel, ticks } from "./time_axis.js";
+import { labelled, tickLabel, ticks } from "./time_axis.js";
 
 /** @import { ChartData, ChartSeries } from "../types.js" */
 
@@ -19,6 +19,9 @@ import { tickLabel, ticks } from "./time_axis.js";
  * @property {number} [max]
  * @property {Set<string>} hidden
  */
+
+/** What stands beside a time axis: the labels of values and two margins; more is no harm. */
+const BESIDE_AXIS_PX = 72;
 
 /** Where windows stand on the axis: each point in the middle of its window. */
 export class Frame {
@@ -111,7 +114,13 @@ function xAxis(frame, looks, ink) {
     axisTick: { show: true, customValues: at, lineStyle: { color: ink.line } },
     splitLine: { show: false },
     axisLabel: {
-      customValues: at,
+      customValues: labelled(
+        at,
+        frame.start,
+        frame.end,
+        looks.zone,
+        looks.width - BESIDE_AXIS_PX,
+      ),
       hideOverlap: true,
       color: ink.text,
       fontSize: 11,
@@ -151,6 +160,8 @@ function yAxis(looks, ink, isWhole) {
     // A success rate of 98.5 % is a flat line on an axis from nought.
     scale: looks.unit === "ratio" && looks.max === 1,
     splitNumber: 4,
+    // There is no third of a request.
+    minInterval: looks.unit === "count" ? 1 : 0,
     axisLine: { show: false },
     axisTick: { show: false },
     splitLine: { lineStyle: { color: ink.line, opacity: 0.7 } },

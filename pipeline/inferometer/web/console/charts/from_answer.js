@@ -1,7 +1,6 @@
 // @ts-check
 /** Makes chart data of an answer of `GET /metrics`: one series a group, comparisons dashed. */
 
-import { colorOf } from "./palette.js";
 import { OTHER } from "../words.js";
 
 /** @import { AnswerSeries, ChartData, ChartSeries, Filter, MetricsAnswer } from "../types.js" */
@@ -42,9 +41,6 @@ function groupSeries(one, measure, filters) {
     values: one.values[measure] ?? [],
     dimension: dimensions.join("+"),
     value: Object.values(one.group).join("+"),
-    color: one.is_other
-      ? "--series-other"
-      : colorOf(dimensions.join("+"), Object.values(one.group).join("+")),
     isOther: one.is_other,
     filters: [...filters, ...groupFilters(one.group)],
   };

@@ -4,9 +4,23 @@
 /** @type {Promise<any> | null} */
 let loading = null;
 
-/** @returns {Promise<any>} ECharts */
+let failures = 0;
+
+/** @returns {Promise<any>} ECharts; rejects where it does not come, and is asked for anew then */
 export function library() {
-  const address = new URL("../vendor/echarts.esm.min.js", import.meta.url).href;
-  loading ??= import(address);
+  loading ??= load();
   return loading;
+}
+
+async function load() {
+  const address = new URL("../vendor/echarts.esm.min.js", import.meta.url);
+  // A browser may remember that an address failed.
+  if (failures > 0) address.searchParams.set("again", String(failures));
+  try {
+    return await import(address.href);
+  } catch (error) {
+    failures += 1;
+    loading = null;
+    throw error;
+  }
 }

@@ -84,6 +84,52 @@ export function colorOf(dimension, value) {
 }
 
 /**
+ * Give each series that has none a colour of its own, as long as there are some left: two of one
+ * chart never look alike. Who meets a neighbour of the same colour keeps the other one from then
+ * on, once; later it is for that chart only, or charts with different neighbours would take turns.
+ * @param {import("../types.js").ChartSeries[]} series
+ * @returns {import("../types.js").ChartSeries[]}
+ */
+export function coloured(series) {
+  const taken = new Set(series.map((one) => one.color));
+  return series.map((one) => {
+    if (one.color || one.isOther || one.dimension === undefined || one.value === undefined) {
+      return one;
+    }
+    const color = colorBeside(one.dimension, one.value, taken);
+    taken.add(color);
+    return { ...one, color };
+  });
+}
+
+/** @type {Set<string>} values that took another colour since the page was loaded */
+const moved = new Set();
+
+/**
+ * @param {string} dimension
+ * @param {string} value
+ * @param {Set<string | undefined>} taken
+ * @returns {string}
+ */
+function colorBeside(dimension, value, taken) {
+  const color = colorOf(dimension, value);
+  const key = `${dimension}=${value}`;
+  const index = book().get(key);
+  if (!taken.has(color) || index === undefined) return color;
+  for (let step = 1; step < COLORS; step += 1) {
+    const other = (index + step) % COLORS;
+    if (taken.has(`--series-${other}`)) continue;
+    if (!moved.has(key)) {
+      moved.add(key);
+      book().set(key, other);
+      save(book());
+    }
+    return `--series-${other}`;
+  }
+  return color;
+}
+
+/**
  * The wanted colour, or the next that this dimension has used least.
  * @param {Map<string, number>} known
  * @param {string} dimension

@@ -10,7 +10,7 @@ export function startPointer(chart) {
   const { canvas, plot } = chart;
   const band = h("div", { class: "chart-band", hidden: true });
   plot?.append(band);
-  /** @type {{x: number, at_ms: number} | null} */
+  /** @type {{x: number, y: number, at_ms: number} | null} */
   let start = null;
   const position = (/** @type {PointerEvent} */ event) => {
     const box = /** @type {HTMLElement} */ (canvas).getBoundingClientRect();
@@ -34,7 +34,7 @@ export function startPointer(chart) {
     if (event.button !== 0) return;
     const { x, y } = position(event);
     const at = chart.place(x, y);
-    if (at) start = { x, at_ms: at.at_ms };
+    if (at) start = { x, y, at_ms: at.at_ms };
     // A finger scrolls the page; dragging a range is for the mouse and the pen.
     if (at && event.pointerType !== "touch") canvas.setPointerCapture(event.pointerId);
   });
@@ -57,7 +57,9 @@ export function startPointer(chart) {
       if (at) chart.click(at.at_ms, at.value);
       return;
     }
-    const inside = chart.place(Math.min(Math.max(x, 1), width - 14), y) ?? edge(chart, x, first);
+    // Wherever the button is let go, above or below the axes too: the range is along the time axis.
+    const end_x = Math.min(Math.max(x, 1), width - 14);
+    const inside = chart.place(end_x, first.y) ?? edge(chart, x, first);
     finish(chart, first.at_ms, inside.at_ms);
   });
   canvas?.addEventListener("keydown", (event) => event.key === "Escape" && stop());

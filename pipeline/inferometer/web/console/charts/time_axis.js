@@ -77,6 +77,27 @@ function everyDays(start, end, days, zone) {
   return result;
 }
 
+/** The breadth of a character of a label, and what a canvas has to the right of its axis. */
+const CHARACTER_PX = 6.3;
+const MARGIN_PX = 12;
+
+/**
+ * The ticks whose labels are whole: one that stands under the end of an axis would be cut.
+ * @param {number[]} at
+ * @param {number} start_ms
+ * @param {number} end_ms
+ * @param {string} zone
+ * @param {number} axis_px
+ * @returns {number[]}
+ */
+export function labelled(at, start_ms, end_ms, zone, axis_px) {
+  const span = end_ms - start_ms;
+  return at.filter((one) => {
+    const half_px = tickLabel(one, span, zone).length * CHARACTER_PX / 2;
+    return ((end_ms - one) / span) * axis_px + MARGIN_PX >= half_px;
+  });
+}
+
 /**
  * The text of a tick: the day at midnight, else the time.
  * @param {number} at_ms

@@ -22,7 +22,8 @@ function show(anchor, text) {
   bubble.style.top = `${isBelow ? at.bottom + 6 : at.top - bubble.offsetHeight - 6}px`;
 }
 
-function hide() {
+/** Of a word that has left the page nobody tells that the pointer has, so a new page hides it too. */
+export function hideDefinition() {
   if (bubble) bubble.hidden = true;
 }
 
@@ -43,9 +44,9 @@ export function term(label, definition = "", unit = "") {
   );
   const open = () => show(word, text);
   word.addEventListener("pointerenter", open);
-  word.addEventListener("pointerleave", hide);
+  word.addEventListener("pointerleave", hideDefinition);
   word.addEventListener("focus", open);
-  word.addEventListener("blur", hide);
-  word.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+  word.addEventListener("blur", hideDefinition);
+  word.addEventListener("keydown", (event) => event.key === "Escape" && hideDefinition());
   return h("span", { class: "term-box" }, word, h("span", { id, class: "sr-only" }, text));
 }

@@ -58,6 +58,48 @@ export function replace(parent, ...children) {
 }
 
 /**
+ * Put other children into a node that people may be using: what looks the same stays, and what has
+ * the focus keeps it, so that no refresh throws who uses the keyboard back to the top of the page.
+ * @param {Element} parent
+ * @param {...(Child | Child[])} children
+ */
+export function refill(parent, ...children) {
+  const wanted = nodes(children).map((one) => one instanceof Node ? one : new Text(one));
+  const here = [...parent.childNodes];
+  const isSame = wanted.length === here.length &&
+    wanted.every((node, at) => node.isEqualNode(here[at]));
+  if (!isSame) keepFocus(parent, () => parent.replaceChildren(...wanted));
+}
+
+/**
+ * Draw a part anew; afterwards the focus is where it was: on what has the same name there, or else
+ * stands at the same place.
+ * @param {Element} parent
+ * @param {() => void} draw
+ */
+export function keepFocus(parent, draw) {
+  const focused = document.activeElement;
+  if (!(focused instanceof HTMLElement) || focused === parent || !parent.contains(focused)) {
+    draw();
+    return;
+  }
+  const alike =
+    () => /** @type {HTMLElement[]} */ ([...parent.querySelectorAll(focused.localName)]);
+  const named = () => alike().filter((one) => nameOf(one) === nameOf(focused));
+  const [place, placeOfName] = [alike().indexOf(focused), named().indexOf(focused)];
+  draw();
+  if (document.activeElement === focused) return;
+  const found = named();
+  const again = found.length > 0 ? found[placeOfName] ?? found.at(-1) : alike()[place];
+  again?.focus({ preventScroll: true });
+}
+
+/** @param {HTMLElement} element */
+function nameOf(element) {
+  return element.getAttribute("aria-label") ?? element.textContent;
+}
+
+/**
  * Change a text only if it differs, so that a refresh touches nothing that stays.
  * @param {Node} node
  * @param {string} text

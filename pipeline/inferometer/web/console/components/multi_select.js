@@ -15,7 +15,11 @@ const WAIT_MS = 150;
  * @property {(prefix: string, signal: AbortSignal) => Promise<Value[]>} load
  * @property {string[]} selected
  * @property {(values: string[]) => void} onChange
+ * @property {(value: string) => string} [nameOf] what a value is called
  */
+
+/** @param {string} value */
+const itself = (value) => value === "" ? "(none)" : value;
 
 /** A search field over a list of check boxes. */
 export class ValueList {
@@ -46,6 +50,12 @@ export class ValueList {
   stop() {
     clearTimeout(this.#timer);
     this.#asking.abort();
+  }
+
+  clear() {
+    this.selected.clear();
+    this.#draw();
+    this.options.onChange([]);
   }
 
   #plan() {
@@ -96,7 +106,7 @@ export class ValueList {
       "label",
       { class: "check" },
       box,
-      h("span", { class: "check-label" }, value === "" ? "(none)" : value),
+      h("span", { class: "check-label" }, (this.options.nameOf ?? itself)(value)),
       requests !== undefined && h("span", { class: "quiet num" }, formatCount(requests)),
     );
   }
@@ -116,7 +126,7 @@ export class ValueList {
 /**
  * @param {ValueListOptions} options
  */
-export function multiSelect({ label, load, selected, onChange }) {
+export function multiSelect({ label, load, selected, onChange, nameOf = itself }) {
   const text = h("span", {});
   const button = h("button", { class: "button", type: "button" }, text, icon("filter"));
   const element = h(
@@ -130,10 +140,10 @@ export function multiSelect({ label, load, selected, onChange }) {
     label,
     class: "value-popover",
     onOpen: (panel) => {
-      const list = new ValueList({ label, load, selected: chosen, onChange });
+      const list = new ValueList({ label, load, selected: chosen, onChange: choose, nameOf });
       const clear = h(
         "button",
-        { class: "button button-quiet", type: "button", on: { click: () => onChange([]) } },
+        { class: "button button-quiet", type: "button", on: { click: () => list.clear() } },
         `All: clear the choice`,
       );
       replace(panel, list.element, clear);
@@ -144,10 +154,14 @@ export function multiSelect({ label, load, selected, onChange }) {
     const words = values.length === 0
       ? "All"
       : values.length <= 2
-      ? values.join(", ")
+      ? values.map(nameOf).join(", ")
       : `${values.length} chosen`;
     setText(text, words);
     button.setAttribute("aria-label", `${label}: ${words}`);
+  };
+  const choose = (/** @type {string[]} */ values) => {
+    set(values);
+    onChange(values);
   };
   set(selected);
   return { element, set };

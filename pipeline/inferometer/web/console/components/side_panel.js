@@ -1,7 +1,7 @@
 // @ts-check
 /** A panel at the side with the details of one thing, while the page behind stays usable. */
 
-import { freshId, h, icon, replace } from "./dom.js";
+import { freshId, h, icon, refill, replace } from "./dom.js";
 
 /** @import { Child } from "./dom.js" */
 
@@ -50,7 +50,7 @@ export function openSidePanel({ title, body, onClose }) {
     element: panel,
     close,
     /** @param {...(Child | Child[])} children */
-    setBody: (...children) => replace(content, ...children),
+    setBody: (...children) => refill(content, ...children),
     /** @param {string} text */
     setTitle: (text) => replace(heading, text),
   };

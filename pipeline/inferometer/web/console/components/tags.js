@@ -2,7 +2,7 @@
 /** Active filters as tags, each with a button that takes it away. */
 
 import { MATCH_WORDS } from "../shell/filters.js";
-import { h, icon, replace } from "./dom.js";
+import { h, icon, refill } from "./dom.js";
 
 /** @import { Filter } from "../types.js" */
 
@@ -35,7 +35,7 @@ export function tags({ label, onChange, onEdit }) {
       },
       "Clear all",
     );
-    replace(element, filters.map((filter) => tag(filter, filters)), filters.length > 0 && clear);
+    refill(element, filters.map((filter) => tag(filter, filters)), filters.length > 0 && clear);
   };
   /**
    * @param {Filter} filter

@@ -35,6 +35,8 @@ export function tile({ label, measure = "", definition, unit, higherIsWorse, hre
   let drawn = "";
   return {
     element,
+    /** @param {string} target where a click on the value goes now */
+    lead: (target) => value.parentElement?.setAttribute("href", target),
     /**
      * @param {{value: number | null | undefined, previous?: number | null,
      *   values?: (number | null)[], note?: string}} data

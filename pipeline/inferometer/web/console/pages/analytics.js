@@ -3,7 +3,7 @@
 
 import { chart } from "../charts/chart.js";
 import { seriesOf } from "../charts/from_answer.js";
-import { h, replace } from "../components/dom.js";
+import { h, refill, replace } from "../components/dom.js";
 import { multiSelect, valuesOf } from "../components/multi_select.js";
 import { select } from "../components/select.js";
 import { emptyState } from "../components/states.js";
@@ -46,6 +46,7 @@ const BESIDE = [
 export const page = {
   name: "analytics",
   title: "Analytics",
+  hasCharts: true,
   controls: {
     range: true,
     refresh: true,
@@ -171,7 +172,7 @@ class Analytics {
     const isEmpty = answer.total.requests === 0 && !answer.total.total_tokens;
     this.empty.hidden = !isEmpty;
     this.content.hidden = isEmpty;
-    if (isEmpty) replace(this.empty, nothing(app));
+    if (isEmpty) refill(this.empty, nothing(app));
     this.#drawTiles(answer);
     this.tokens.set({ ...seriesOf(answer, "total_tokens"), series: tokenParts(answer) });
     this.requests.set(seriesOf(answer, "requests", { label: "Requests" }));

@@ -2,10 +2,12 @@
 /** What changed since the span before: which values of which dimensions made the difference. */
 
 /** @import { App } from "../app.js" */
+/** @import { Filter } from "../types.js" */
 
-import { h, replace } from "../components/dom.js";
+import { h, refill } from "../components/dom.js";
 import { formatValue } from "../format.js";
 import { select } from "../components/select.js";
+import { withFilter, writeFilter } from "../shell/filters.js";
 import { createPart } from "./part.js";
 
 /**
@@ -59,7 +61,7 @@ export function changesPart(app, onRetry) {
   return {
     element: part.element,
     /** @param {Promise<ChangesAnswer>} answer */
-    load: (answer) => part.load(answer, (body) => replace(part.content, ...content(app, body))),
+    load: (answer) => part.load(answer, (body) => refill(part.content, content(app, body))),
   };
 }
 
@@ -151,10 +153,15 @@ function row(app, measure, change, largest) {
  */
 function target(app, measure, change) {
   const page = measure === "cost_usd" ? "cost" : measure === "failures" ? "logs" : "analytics";
-  const filter = `${change.dimension}=${
-    change.value.replaceAll("\\", "\\\\").replaceAll(",", "\\,")
-  }`;
-  return app.href(page, { filter: [filter] });
+  const filters = withFilter(app.state.filters, {
+    dimension: change.dimension,
+    match: "=",
+    values: [change.value],
+  });
+  const failed =
+    /** @type {Filter} */ ({ dimension: "status_class", match: "!=", values: ["2xx"] });
+  const kept = measure === "failures" ? withFilter(filters, failed) : filters;
+  return app.href(page, { filter: kept.map(writeFilter) });
 }
 
 /**

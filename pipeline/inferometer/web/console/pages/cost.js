@@ -6,7 +6,7 @@
 
 import { chart } from "../charts/chart.js";
 import { seriesOf } from "../charts/from_answer.js";
-import { h, icon, replace } from "../components/dom.js";
+import { h, icon, refill } from "../components/dom.js";
 import { tile } from "../components/tile.js";
 import { formatCount } from "../format.js";
 import { billsPart, maySeeBills } from "./bills_part.js";
@@ -34,6 +34,7 @@ const MEASURES = [...TILES, "partially_priced_requests", "attempts"];
 export const page = {
   name: "cost",
   title: "Cost",
+  hasCharts: true,
   controls: {
     range: true,
     refresh: true,
@@ -152,7 +153,7 @@ async function refresh(view, app, signal) {
  */
 function showTotals(view, app, answer) {
   const isEmpty = answer.total.attempts === 0;
-  replace(view.notice, isEmpty ? emptySpan(app) : null);
+  refill(view.notice, isEmpty ? emptySpan(app) : null);
   view.groups.element.hidden = isEmpty;
   view.units.hidden = isEmpty;
   for (const [measure, shown] of view.tiles) {

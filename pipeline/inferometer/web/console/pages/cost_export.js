@@ -114,6 +114,7 @@ function choices(app, chosen, update) {
       load: (prefix, signal) => groupChoices(app, prefix, signal),
       selected: chosen.groups,
       onChange: (groups) => change({ groups }),
+      nameOf: (name) => app.dimensionLabel(name),
     }).element,
     select({
       label: "A row for each",

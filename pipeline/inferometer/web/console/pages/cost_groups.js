@@ -112,6 +112,7 @@ export function costGroups(app, exporting, onRetry) {
           isSplit ? componentSeries(answer) : seriesOf(answer, "cost_usd", { noCompared: true }),
         );
         list.set(
+          isSplit ? "Component" : app.dimensionLabel(way),
           isSplit ? componentRows(answer) : groupRows(app, answer, way),
           totalRow(answer, isSplit),
         );

@@ -33,7 +33,7 @@ const DEFAULT_SORT = "cost";
  * @param {boolean} withUnits
  */
 export function groupTable(app, withUnits) {
-  const columns = columnsOf(withUnits);
+  let columns = columnsOf(app, withUnits, "Group");
   /** @type {GroupRow[]} */
   let rows = [];
   /** @type {GroupRow | null} */
@@ -57,10 +57,13 @@ export function groupTable(app, withUnits) {
   return {
     element: list.element,
     /**
+     * @param {string} label what the rows are
      * @param {GroupRow[]} newRows
      * @param {GroupRow} newTotal
      */
-    set(newRows, newTotal) {
+    set(label, newRows, newTotal) {
+      columns = columnsOf(app, withUnits, label);
+      list.setColumns(columns);
       rows = newRows;
       total = newTotal;
       list.setSort(sortOf(app));
@@ -70,14 +73,16 @@ export function groupTable(app, withUnits) {
 }
 
 /**
+ * @param {App} app
  * @param {boolean} withUnits
+ * @param {string} label
  * @returns {import("../components/table.js").Column[]}
  */
-function columnsOf(withUnits) {
+function columnsOf(app, withUnits, label) {
   return [
     {
       key: "label",
-      label: "Group",
+      label,
       isRowHeader: true,
       render: (/** @type {GroupRow} */ row) =>
         row.href ? h("a", { href: row.href }, row.label) : row.label,
@@ -97,7 +102,7 @@ function columnsOf(withUnits) {
       definition: "To the span of the same length before.",
       value: (/** @type {GroupRow} */ row) =>
         row.cost === null || row.before === null ? null : row.cost - row.before,
-      render: (/** @type {GroupRow} */ row) => changeNode(row),
+      render: (/** @type {GroupRow} */ row) => changeNode(app, row),
     },
     ...(withUnits ? UNITS : []).map((measure) => ({
       key: measure,
@@ -142,10 +147,13 @@ function shareBar(share) {
 }
 
 /**
+ * @param {App} app
  * @param {GroupRow} row
  * @returns {Node}
  */
-function changeNode(row) {
-  const change = formatChange(row.cost, row.before, "usd", true);
+function changeNode(app, row) {
+  // To spend more is no fault by itself, here as in the tile above.
+  const isWorse = app.measure("cost_usd").higher_is_worse;
+  const change = formatChange(row.cost, row.before, "usd", isWorse);
   return h("span", { class: `change change-${change.kind}` }, change.text || "–");
 }

@@ -4,12 +4,13 @@
 /** @import { App } from "../app.js" */
 /** @import { Incident } from "./incident_words.js" */
 
+import { tickLabel, ticks } from "../charts/time_axis.js";
 import { h, replace } from "../components/dom.js";
 import { formatInstant, formatSpan_s } from "../format.js";
 import { groupText, lengthOf_s, startOf } from "./incident_words.js";
 
 const LANES = 14;
-const TICKS = 5;
+const TICKS = 8;
 const NARROWEST_PERCENT = 0.6;
 
 /**
@@ -48,7 +49,7 @@ export function incidentTimeline(app, onOpen) {
         lanes,
         byLane.slice(0, LANES).map(([name, members]) => lane(app, name, members, span, onOpen)),
       );
-      replace(axis, ticks(app, span));
+      replace(axis, axisTicks(app, span));
       const left = byLane.length - LANES;
       replace(more, left > 0 && `${left} more objectives had incidents; the table below has all.`);
       more.hidden = left <= 0;
@@ -122,12 +123,18 @@ function bar(app, incident, span, onOpen) {
 }
 
 /**
+ * Round moments of the reader's clock, each under the place that it names.
  * @param {App} app
  * @param {{from_ms: number, to_ms: number}} span
  */
-function ticks(app, span) {
-  return Array.from({ length: TICKS }, (_, at) => {
-    const instant = new Date(span.from_ms + ((span.to_ms - span.from_ms) * at) / (TICKS - 1));
-    return h("span", {}, formatInstant(instant.toISOString(), app.zone, { seconds: false }));
+function axisTicks(app, { from_ms, to_ms }) {
+  return ticks(from_ms, to_ms, app.zone, TICKS).map((at_ms) => {
+    const tick = h(
+      "time",
+      { datetime: new Date(at_ms).toISOString() },
+      tickLabel(at_ms, to_ms - from_ms, app.zone),
+    );
+    tick.style.left = `${((at_ms - from_ms) / (to_ms - from_ms)) * 100}%`;
+    return tick;
   });
 }

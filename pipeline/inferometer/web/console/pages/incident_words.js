@@ -103,7 +103,12 @@ const STATE_DEFINITIONS = {
  * @param {string} text
  */
 export function sentence(text) {
-  return text ? `${text.charAt(0).toUpperCase()}${text.slice(1)}.` : "";
+  return text ? `${capital(text)}.` : "";
+}
+
+/** @param {string} text */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** @param {Incident} incident */

@@ -3,8 +3,9 @@
 
 /** @import { App } from "../app.js" */
 
-import { h, replace } from "../components/dom.js";
+import { h, refill } from "../components/dom.js";
 import { formatInstant, formatSpan_s } from "../format.js";
+import { capital } from "./incident_words.js";
 import { createPart, rowsOf } from "./part.js";
 
 /**
@@ -29,16 +30,21 @@ const SAID = new Set(["service", "slo", "workspace", "family", "alertname", "sev
  * @param {() => void} onRetry
  */
 export function incidentsPart(app, onRetry) {
+  const all = h("a", { class: "button button-quiet", href: app.href("alerts") }, "Alerts");
   const part = createPart({
     title: "Open incidents",
     definition: "Objectives, budgets and rules that fire now; silenced ones too.",
-    actions: [h("a", { class: "button button-quiet", href: app.href("alerts") }, "Alerts")],
+    actions: [all],
     onRetry,
   });
   return {
     element: part.element,
     /** @param {Promise<any>} answer */
-    load: (answer) => part.load(answer, (body) => replace(part.content, content(app, body))),
+    load: (answer) =>
+      part.load(answer, (body) => {
+        all.setAttribute("href", app.href("alerts"));
+        refill(part.content, content(app, body));
+      }),
   };
 }
 
@@ -109,8 +115,10 @@ function incident(app, row) {
       h(
         "span",
         { class: "quiet" },
-        [who, since && `for ${age(since)}, since ${formatInstant(since, app.zone)}`].filter(Boolean)
-          .join(" · "),
+        capital(
+          [who, since && `for ${age(since)}, since ${formatInstant(since, app.zone)}`]
+            .filter(Boolean).join(" · "),
+        ),
       ),
     ),
   );

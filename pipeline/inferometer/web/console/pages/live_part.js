@@ -5,7 +5,7 @@
 
 import { chart } from "../charts/chart.js";
 import { h, setText } from "../components/dom.js";
-import { formatCount, formatUsd, formatValue } from "../format.js";
+import { formatCount, formatUsd } from "../format.js";
 import { OTHER } from "../words.js";
 import { LiveSeconds } from "./live_seconds.js";
 
@@ -85,7 +85,7 @@ function wordsOf(seconds) {
   const rate = seconds.sum("requests", RATE_S) / RATE_S;
   const failures = seconds.sum("failures", MINUTE_S);
   const cost = seconds.sum("cost_usd", MINUTE_S);
-  return `${formatValue(rate, "per_s")} · ${formatCount(failures)} ${
+  return `${formatCount(rate)} requests/s · ${formatCount(failures)} ${
     failures === 1 ? "failure" : "failures"
   } and ${formatUsd(cost)} in the last minute`;
 }

@@ -1,6 +1,8 @@
 // @ts-check
 /** The last five minutes by second and model, put together from a snapshot and what follows it. */
 
+import { OTHER } from "../words.js";
+
 /**
  * What an event of `/live` carries: seconds, and by model a list over them.
  * @typedef {object} LiveEvent
@@ -18,6 +20,9 @@
 
 export const KEPT_S = 300;
 
+/** So many models have a series of their own, as in the spend below; the others are one. */
+export const SHOWN_MODELS = 7;
+
 /** The numbers of the last seconds; a second that is told again replaces what was known of it. */
 export class LiveSeconds {
   constructor() {
@@ -25,11 +30,15 @@ export class LiveSeconds {
     this.told = new Map();
     /** @type {string | null} */
     this.watermark = null;
+    /** @type {string[]} */
+    this.shown = [];
+    this.minute = "";
   }
 
   /** @param {LiveEvent} event */
   restart(event) {
     this.told.clear();
+    this.minute = "";
     this.take(event);
   }
 
@@ -46,8 +55,24 @@ export class LiveSeconds {
     return [...this.told.keys()].sort();
   }
 
-  /** The models of the last minutes, the busiest first. */
+  /**
+   * The models that are told apart, the busiest when the minute began first, and then the others. An
+   * order that changed with each second would jump about under the reader's pointer.
+   * @returns {string[]}
+   */
   get models() {
+    const ranked = this.#ranked();
+    const minute = this.seconds.at(-1)?.slice(0, 16) ?? "";
+    if (minute !== this.minute) this.shown = [];
+    this.minute = minute;
+    const added = ranked.filter((model) => !this.shown.includes(model) && model !== OTHER);
+    this.shown = [...this.shown, ...added].slice(0, SHOWN_MODELS);
+    return ranked.every((model) => this.shown.includes(model))
+      ? this.shown
+      : [...this.shown, OTHER];
+  }
+
+  #ranked() {
     /** @type {Map<string, number>} */
     const requests = new Map();
     for (const told of this.told.values()) {
@@ -60,13 +85,17 @@ export class LiveSeconds {
 
   /**
    * @param {LiveNumber} number
-   * @param {string} model
+   * @param {string} model one of `models`
    * @returns {number[]}
    */
   values(number, model) {
     return this.seconds.map((second) => {
       const told = this.told.get(second);
-      return told?.[number][model]?.[told.at] ?? 0;
+      if (told === undefined) return 0;
+      const counted = model === OTHER
+        ? told.models.filter((one) => !this.shown.includes(one))
+        : [model];
+      return counted.reduce((sum, one) => sum + (told[number][one]?.[told.at] ?? 0), 0);
     });
   }
 

@@ -7,7 +7,7 @@
 
 import { chart } from "../charts/chart.js";
 import { seriesOf } from "../charts/from_answer.js";
-import { h, icon, replace, setText } from "../components/dom.js";
+import { h, icon, refill, replace, setText } from "../components/dom.js";
 import { emptyState, skeleton } from "../components/states.js";
 import { formatCount, formatInstant } from "../format.js";
 import { STATUS_CLASSES } from "../words.js";
@@ -41,6 +41,7 @@ import { isAbort } from "./part.js";
 export const page = {
   name: "logs",
   title: "Logs",
+  hasCharts: true,
   controls: {
     range: true,
     refresh: true,
@@ -175,7 +176,7 @@ class LogsView {
     this.pager.set(answer.next_cursor);
     if (answer.rows.length === 0) {
       this.table = null;
-      replace(this.place, nothingFound(app, answer.kept_days));
+      refill(this.place, nothingFound(app, answer.kept_days));
       return;
     }
     const columns = `${moreColumns(app).join(",")} ${app.zone}`;

@@ -6,7 +6,7 @@ import { h } from "../components/dom.js";
 import { segmented } from "../components/select.js";
 import { table } from "../components/table.js";
 import { formatChange, formatDuration_ms, formatRatio } from "../format.js";
-import { writeFilter } from "../shell/filters.js";
+import { withFilter, writeFilter } from "../shell/filters.js";
 
 export const PERCENTILES = [
   { value: "0.5", label: "P50" },
@@ -134,7 +134,9 @@ export class ModelTable {
 
   /** @param {any} row */
   #modelLink(row) {
-    const filter = [writeFilter({ dimension: "model", match: "=", values: [row.model] })];
+    const { filters } = this.app.state;
+    const filter = withFilter(filters, { dimension: "model", match: "=", values: [row.model] })
+      .map(writeFilter);
     return [
       h("a", { href: this.app.href("models", { filter }) }, row.model || "(none)"),
       row.provider && h("span", { class: "quiet small" }, ` ${row.provider}`),
@@ -146,8 +148,7 @@ export class ModelTable {
    * @param {string} key
    */
   #counted(row, key) {
-    const unit = key === "cost_usd" ? "usd" : "count";
-    const isWorse = key === "cost_usd" ? true : null;
+    const { unit, higher_is_worse: isWorse } = this.app.measure(key);
     return withChange(this.app.text(key, row[key]), row, key, unit, isWorse);
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Model Metrics: every chart grouped by what "View by" says (S3-1 to S3-35). */
 
-import { h, replace } from "../components/dom.js";
+import { h, refill, replace } from "../components/dom.js";
 import { metadataKeys } from "../components/filter_bar.js";
 import { segmented, select } from "../components/select.js";
 import { iconButton } from "../components/table.js";
@@ -33,6 +33,7 @@ const TOPS = ["5", "10", "20", "50"].map((value) => ({ value, label: `Top ${valu
 export const page = {
   name: "models",
   title: "Model Metrics",
+  hasCharts: true,
   controls: {
     range: true,
     refresh: true,
@@ -214,7 +215,7 @@ class Models {
     const isEmpty = answer.total.requests === 0 && !answer.total.input_tokens;
     this.empty.hidden = !isEmpty;
     this.content.hidden = isEmpty;
-    if (isEmpty) replace(this.empty, nothing(this.app));
+    if (isEmpty) refill(this.empty, nothing(this.app));
     COUNTERS.forEach((measure, at) => {
       this.tiles[at].set({
         value: answer.total[measure],

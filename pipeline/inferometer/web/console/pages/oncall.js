@@ -6,7 +6,7 @@
 /** @import { NightIncident } from "./oncall_incident.js" */
 /** @import { Incident } from "./incident_words.js" */
 
-import { h, icon, replace } from "../components/dom.js";
+import { h, icon, keepFocus, refill, replace } from "../components/dom.js";
 import { card } from "../components/card.js";
 import { formatInstant, formatRatio, formatSpan_s } from "../format.js";
 import {
@@ -114,7 +114,7 @@ class NightView {
     }
     this.#drawIncidents(answer);
     this.ended.element.hidden = answer.resolved.length === 0;
-    replace(
+    refill(
       this.ended.body,
       h("ul", { class: "night-ended" }, answer.resolved.map((one) => endedLine(this.app, one))),
     );
@@ -141,13 +141,13 @@ class NightView {
     const rest = answer.incidents.slice(IN_FULL);
     this.more.element.hidden = rest.length === 0;
     this.more.setTitle(`And ${rest.length} more`);
-    replace(
+    refill(
       this.more.body,
       h("ul", { class: "night-ended" }, rest.map((one) => openLine(this.app, one))),
     );
     const shown = [...this.incidents.children];
     if (elements.length !== shown.length || elements.some((one, at) => one !== shown[at])) {
-      replace(this.incidents, elements);
+      keepFocus(this.incidents, () => replace(this.incidents, elements));
     }
   }
 }

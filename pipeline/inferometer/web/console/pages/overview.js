@@ -7,7 +7,7 @@
 
 import { chart } from "../charts/chart.js";
 import { seriesOf } from "../charts/from_answer.js";
-import { h, replace } from "../components/dom.js";
+import { h, refill } from "../components/dom.js";
 import { tile } from "../components/tile.js";
 import { formatUsd } from "../format.js";
 import { changesMeasure, changesPart } from "./changes_part.js";
@@ -34,6 +34,7 @@ const MEASURES = [...TILES.map((entry) => entry.measure), "ttft_p50_ms"];
 export const page = {
   name: "overview",
   title: "Overview",
+  hasCharts: true,
   controls: {
     range: true,
     refresh: true,
@@ -160,7 +161,7 @@ async function refresh(view, app, signal) {
     view.incidents.load(incidents),
     view.forecast.load(forecast),
     view.changes.load(changes),
-    showForecastTile(view, forecast),
+    showForecastTile(view, app, forecast),
     totals.then((answer) => showTotals(view, app, answer)),
     byModel.then((answer) => view.charts.spend.set(seriesOf(answer, "cost_usd"))),
   ];
@@ -176,7 +177,7 @@ function showTotals(view, app, answer) {
   for (const { measure, page: target } of TILES) {
     const shown = view.tiles.get(measure);
     // The span and the filters go along, and both may have changed.
-    shown?.element.querySelector("a")?.setAttribute("href", app.href(target));
+    shown?.lead(app.href(target));
     shown?.set({
       value: answer.total[measure],
       previous: answer.compared?.total[measure],
@@ -187,7 +188,7 @@ function showTotals(view, app, answer) {
   view.charts.success.set(colored(seriesOf(answer, "success_ratio"), "--series-2"));
   view.charts.ttft.set(ttftLines(answer));
   const isEmpty = answer.total.requests === 0;
-  replace(view.notice, isEmpty ? emptySpan(app) : null);
+  refill(view.notice, isEmpty ? emptySpan(app) : null);
   view.trends.hidden = isEmpty;
   app.noteAnswer(answer);
 }
@@ -223,9 +224,11 @@ function ttftLines(answer) {
 
 /**
  * @param {View} view
+ * @param {App} app
  * @param {Promise<import("./forecast_part.js").ForecastAnswer>} answer
  */
-async function showForecastTile(view, answer) {
+async function showForecastTile(view, app, answer) {
+  view.forecastTile.lead(app.href("cost"));
   try {
     const forecast = await answer;
     view.forecastTile.set({

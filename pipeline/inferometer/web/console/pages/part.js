@@ -5,7 +5,7 @@
  */
 
 import { card } from "../components/card.js";
-import { h, replace } from "../components/dom.js";
+import { h, refill, replace } from "../components/dom.js";
 import { errorState, skeleton } from "../components/states.js";
 import { ApiError } from "../shell/api.js";
 
@@ -56,7 +56,7 @@ export function createPart(options) {
         // The banner of the page says it once; what was drawn is still the latest that is known.
         if (hasContent && isAway(error)) return;
         if (!hasContent) replace(content);
-        replace(notice, errorState(/** @type {Error} */ (error), options.onRetry));
+        refill(notice, errorState(/** @type {Error} */ (error), options.onRetry));
       }
     },
   };

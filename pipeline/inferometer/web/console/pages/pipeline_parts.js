@@ -4,7 +4,7 @@
 /** @import { App } from "../app.js" */
 
 import { card } from "../components/card.js";
-import { h, replace } from "../components/dom.js";
+import { h, refill } from "../components/dom.js";
 import { table } from "../components/table.js";
 import { formatCount, formatInstant, formatRatio, formatSpan_s } from "../format.js";
 
@@ -47,7 +47,7 @@ export function checksPart() {
     element: frame.element,
     /** @param {Check[]} checks */
     set(checks) {
-      replace(
+      refill(
         frame.body,
         checks.length === 0
           ? h("p", { class: "quiet" }, "No check has run yet.")
@@ -93,7 +93,7 @@ export function ledgerPart() {
         ["Duplicates", ledger.duplicates, "pipeline-duplicates"],
         ["Dead", ledger.dead, "pipeline-dead"],
       ]);
-      replace(frame.body, equation(ledger), bar(parts), legend(parts, ledger.events));
+      refill(frame.body, equation(ledger), bar(parts), legend(parts, ledger.events));
     },
   };
 }

@@ -6,7 +6,7 @@
 import { h, replace, setText } from "../components/dom.js";
 import { segmented } from "../components/select.js";
 import { table } from "../components/table.js";
-import { formatInstant } from "../format.js";
+import { formatCount, formatInstant } from "../format.js";
 import { createPart, rowsOf } from "./part.js";
 import { isPriceOf } from "./price_rules.js";
 import { spanQuery } from "./span_query.js";
@@ -215,7 +215,9 @@ function aboutText(rows, found) {
   const versions = [...new Set(rows.map((row) => row.version))].join(", ");
   return rows.length === 0
     ? "No price book has priced anything yet."
-    : `Version ${versions}: ${found} of ${rows.length} prices.`;
+    : `Version ${versions}: ${formatCount(found, { isLong: true })} of ${
+      formatCount(rows.length, { isLong: true })
+    } prices.`;
 }
 
 /**

@@ -4,7 +4,7 @@
 /** @import { App } from "../app.js" */
 
 import { openDialog } from "../components/dialog.js";
-import { h, replace } from "../components/dom.js";
+import { h, refill } from "../components/dom.js";
 import { segmented } from "../components/select.js";
 import { emptyState } from "../components/states.js";
 import { formatInstant, formatSpan_s } from "../format.js";
@@ -64,7 +64,7 @@ export function silencesPart(app, onChange) {
         const windows = /** @type {any[]} */ (body.windows ?? []).filter((one) =>
           (one.status.state === "expired") === isExpired
         );
-        replace(
+        refill(
           part.content,
           content(app, body, chosen, windows.length > 0, onChange),
           windows.length > 0 && maintenanceList(app, windows),
@@ -121,6 +121,7 @@ function silence(app, one, onChange) {
       {
         class: "button button-quiet",
         type: "button",
+        dataset: { id: one.id },
         "aria-label": `End the silence ${one.matchers.map(matcherText).join(" ")}`,
         on: { click: () => confirmEnd(app, one, onChange) },
       },

@@ -5,6 +5,7 @@
 
 import { h, replace } from "../components/dom.js";
 import { table } from "../components/table.js";
+import { writeFilter } from "../shell/filters.js";
 import { createPart, rowsOf } from "./part.js";
 
 /**
@@ -41,7 +42,9 @@ export function unpricedPart(app, onRetry) {
         isRowHeader: true,
         render: (/** @type {UnpricedRow} */ row) =>
           h("a", {
-            href: app.href("logs", { filter: [`model=${row.model.replaceAll(",", "\\,")}`] }),
+            href: app.href("logs", {
+              filter: [writeFilter({ dimension: "model", match: "=", values: [row.model] })],
+            }),
           }, row.model),
       },
       { key: "provider", label: "Provider" },

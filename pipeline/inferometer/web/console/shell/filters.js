@@ -11,7 +11,8 @@ export const MATCH_WORDS = { "=": "is", "!=": "is not", "^=": "starts with" };
  * @returns {string}
  */
 export function writeFilter({ dimension, match, values }) {
-  return `${dimension}${match}${values.map((value) => value.replaceAll(",", "\\,")).join(",")}`;
+  const texts = values.map((value) => value.replaceAll("\\", "\\\\").replaceAll(",", "\\,"));
+  return `${dimension}${match}${texts.join(",")}`;
 }
 
 /**
@@ -35,9 +36,9 @@ export function readFilter(text) {
 function splitValues(text) {
   const values = [""];
   for (let at = 0; at < text.length; at += 1) {
-    if (text[at] === "\\" && text[at + 1] === ",") {
-      values[values.length - 1] += ",";
+    if (text[at] === "\\" && [",", "\\"].includes(text[at + 1])) {
       at += 1;
+      values[values.length - 1] += text[at];
     } else if (text[at] === ",") {
       values.push("");
     } else {

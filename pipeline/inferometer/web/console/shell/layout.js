@@ -2,7 +2,8 @@
 /** The frame around pages: navigation, title, range, filters, freshness, notes and problems. */
 
 import { FilterBar } from "../components/filter_bar.js";
-import { h, icon, replace, setText } from "../components/dom.js";
+import { hideDefinition } from "../components/definition.js";
+import { h, icon, refill, replace, setText } from "../components/dom.js";
 import { TimePicker } from "../components/time_picker.js";
 import { formatInstant, formatSpan_s } from "../format.js";
 import { AccountMenu } from "./account_menu.js";
@@ -94,6 +95,7 @@ export class Layout {
    * @param {HTMLElement} root
    */
   setPage(entry, root) {
+    hideDefinition();
     setText(this.title, entry.title);
     document.title = `${entry.title} · Inferometer`;
     this.main.dataset.page = entry.name;
@@ -138,7 +140,8 @@ export class Layout {
    */
   setProblem(element, isInstead = false) {
     this.problem.hidden = element === null;
-    replace(this.problem, element);
+    // Asked for again and again while it lasts: said once, and its button can be reached.
+    refill(this.problem, element);
     this.problem.classList.toggle("problem-banner", element !== null && !isInstead);
     if (this.root) this.root.hidden = element !== null && isInstead;
   }
