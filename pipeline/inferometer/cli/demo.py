@@ -115,6 +115,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
             rhythm=DEMO,
             with_alerts=True,
             environ=context.environ,
+            tell=lambda text: print(text, file=context.stderr),
         ) as pipeline,
     ):
         demo = Demo(

@@ -72,10 +72,15 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         data_dir = arguments.data or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="inferometer-"))
         )
-        progress = stack.enter_context(_progress(context))
         pipeline = stack.enter_context(
-            EmbeddedPipeline(data_dir=data_dir, settings=settings, rhythm=REPLAY)
+            EmbeddedPipeline(
+                data_dir=data_dir,
+                settings=settings,
+                rhythm=REPLAY,
+                tell=lambda text: print(text, file=context.stderr),
+            )
         )
+        progress = stack.enter_context(_progress(context))
         summary = replay(request, pipeline, progress)
     for problem in summary.refused:
         print(problem, file=context.stderr)

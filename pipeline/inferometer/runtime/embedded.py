@@ -33,6 +33,7 @@ from inferometer.runtime.embedded_alerts import (
 )
 from inferometer.runtime.mapping import price_book, sink_policy, store_settings
 from inferometer.runtime.sending import PacedSender
+from inferometer.runtime.start_up import LoadingKernels
 from inferometer.runtime.worker import publish_prices
 
 if TYPE_CHECKING:
@@ -77,8 +78,13 @@ class EmbeddedPipeline:
         rhythm: Rhythm,
         with_alerts: bool = False,
         environ: Mapping[str, str] | None = None,
+        tell: Callable[[str], None] = logger.info,
     ) -> None:
-        """Work in a folder; `environ` holds the secrets that a file of receivers names."""
+        """Work in a folder; `environ` holds the secrets that a file of receivers names.
+
+        `tell` hears why a start takes long.
+        """
+        self._tell = tell
         self._settings = alert_settings(settings)
         self._with_alerts = with_alerts
         self._environ = environ or {}
@@ -101,6 +107,7 @@ class EmbeddedPipeline:
 
     def __enter__(self) -> Self:
         self._connection = StoreConnection(self._store_settings)
+        kernels = LoadingKernels()
         try:
             migrate(self._connection, report=logger.debug)
             self.reports = StoreReports(self._connection)
@@ -109,6 +116,8 @@ class EmbeddedPipeline:
             self._broker.start(
                 {REQUESTS_TOPIC: self._rhythm.partitions, SIGNALS_TOPIC: 1, **topics}
             )
+            # Whoever is sent events now would watch them wait for half a minute.
+            kernels.wait(self._tell)
             self._start_worker()
             if self._with_alerts:
                 alerts = EmbeddedAlerts(

@@ -12,6 +12,7 @@ import importlib.abc
 import json
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from inferometer.testing.leases import CertainLease
 from inferometer.testing.stores import MemoryChunkStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -43,6 +44,9 @@ LARGE_BYTES = 32 << 20
 """What is as large as this goes back to the system as soon as it is free."""
 
 TRIM_EVERY_S = 0.5
+PATIENCE_S = 3.0
+"""Kernels that are cached load in less; whoever waits longer wants to know why."""
+COMPILING = "compiling the kernels, once on this machine and version: about half a minute"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
@@ -102,6 +106,21 @@ def leave_pandas_out() -> None:
         pa.array([None])
     finally:
         sys.meta_path.remove(finder)
+
+
+class LoadingKernels:
+    """Loads the kernels on a thread of its own, beside what else is started."""
+
+    def __init__(self) -> None:
+        threads = ThreadPoolExecutor(1, "inferometer-kernels")
+        self._loaded = threads.submit(load_kernels)
+        threads.shutdown(wait=False)
+
+    def wait(self, tell: Callable[[str], None]) -> None:
+        """Return once they are loaded; tell why it takes long, where it does."""
+        if wait((self._loaded,), PATIENCE_S).not_done:
+            tell(COMPILING)
+        self._loaded.result()
 
 
 def load_kernels() -> None:

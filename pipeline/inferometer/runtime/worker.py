@@ -25,9 +25,9 @@ from inferometer.runtime.mapping import price_book, sink_policy, worker_settings
 from inferometer.runtime.opened_store import require_schema
 from inferometer.runtime.operation import Operation
 from inferometer.runtime.start_up import (
+    LoadingKernels,
     keep_memory_small,
     leave_pandas_out,
-    load_kernels,
     settle_memory,
 )
 from inferometer.runtime.token_windows import TokenWindowWatch, check_token_windows
@@ -68,13 +68,13 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
     ) as operation:
         # Beside what waits for the store. Before the group is joined, since a first compilation
         # takes half a minute, in which nobody would read the partitions that the group gave.
-        loading = asyncio.ensure_future(asyncio.to_thread(load_kernels))
+        kernels = LoadingKernels()
         book = price_book(settings.prices)
         with await _open_store(store) as connection:
             require_schema(connection)
             chunk_store = operation.measured_store(ClickHouseChunkStore(connection))
             publish_prices(chunk_store, book)
-            await loading
+            await asyncio.to_thread(kernels.wait, logger.info)
             # An embedded engine takes one insert after another.
             beside = (
                 None

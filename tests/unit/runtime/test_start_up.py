@@ -4,8 +4,12 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import threading
 
-from inferometer.runtime.start_up import keep_memory_small
+import pytest
+
+from inferometer.runtime import start_up
+from inferometer.runtime.start_up import COMPILING, LoadingKernels, keep_memory_small
 
 WITHOUT_PANDAS = """
 import sys
@@ -49,3 +53,32 @@ def test_memory_is_kept_small_until_it_is_told_to_end() -> None:
         assert task.cancelled()
 
     asyncio.run(for_a_while())
+
+
+def test_who_waits_for_a_compilation_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    is_loaded = threading.Event()
+    monkeypatch.setattr(start_up, "load_kernels", lambda: is_loaded.wait(60))
+    monkeypatch.setattr(start_up, "PATIENCE_S", 0.01)
+
+    def tell(text: str) -> None:
+        told.append(text)
+        is_loaded.set()
+
+    LoadingKernels().wait(tell)
+    assert told == [COMPILING]
+
+
+def test_who_need_not_wait_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_up, "load_kernels", lambda: None)
+    monkeypatch.setattr(start_up, "PATIENCE_S", 60.0)
+    LoadingKernels().wait(lambda text: pytest.fail(text))
+
+
+def test_kernels_that_do_not_load_are_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(start_up, "load_kernels", fail)
+    with pytest.raises(RuntimeError, match="no compiler"):
+        LoadingKernels().wait(lambda _: None)
