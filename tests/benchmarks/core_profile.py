@@ -52,13 +52,13 @@ class ProfilePlan:
     """How much is measured."""
 
     partitions: int = 8
-    backlog: int = 1_200_000
+    backlog: int = 2_600_000
     warm_up: int = 200_000
     seconds: float = 10.0
     content: Content = "json"
 
 
-QUICK = ProfilePlan(backlog=300_000, warm_up=60_000, seconds=4.0)
+QUICK = ProfilePlan(backlog=900_000, warm_up=60_000, seconds=4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def measure(bootstrap_servers: str, folder: Path, plan: ProfilePlan) -> Profile:
         end, after = worker.mark(), worker.events
         wall_s = time.monotonic() - began_s
         libraries, note = _perf(worker, folder, plan.seconds)
+        if libraries and worker.events >= plan.backlog:
+            raise RuntimeError("the backlog was drained before perf ended; give it a larger one")
     return Profile(
         events=int(after - before),
         wall_s=wall_s,

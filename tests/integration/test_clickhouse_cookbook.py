@@ -17,7 +17,7 @@ README = schema_path("clickhouse").joinpath("README.md").read_text(encoding="utf
 
 EMPTY = {
     "Every event is accounted for: this has no row",
-    "Prices that were used in the last day",
+    "Prices of one model, in every book that priced requests in the last day",
     "Requests a second by model, last quarter of an hour",
     "The dashboard line: rate, success and tail latency by model and minute",
     "Requests and tokens a minute (RPM, TPM), the peak of each model today",
