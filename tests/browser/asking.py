@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)

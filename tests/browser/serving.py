@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from inferometer.core.price_book import PriceBook
 
 MINUTE_S = 60
-START_TIMEOUT_S = 90.0
-STOP_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 120.0
 POLL_S = 0.1
 
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.e2e
 Command = Callable[..., Any]
 START_TIMEOUT_S = 400.0
 STOP_TIMEOUT_S = 180.0
+LINK = re.compile(r"(http://127\.0\.0\.1:\d+)/overview\S*#token=(\S+)\s")
 
 
 def test_the_demo_accounts_for_every_event_and_says_where_to_look(
@@ -88,16 +89,26 @@ def test_the_console_is_at_the_link_and_alerts_can_be_silenced(
         )  # fmt: skip
     try:
         wait_for_rows(inferometer, data)
-        link = re.search(
-            r"(http://127\.0\.0\.1:\d+)/overview\S*#token=(\S+)", errors.read_text(encoding="utf-8")
-        )
-        assert link is not None
-        url, token = link.groups()
+        links: list[tuple[str, str]] = []
+
+        def is_linked() -> bool:
+            links.extend(LINK.findall(errors.read_text(encoding="utf-8")))
+            return links != []
+
+        until_asked(is_linked)
+        url, token = links[0]
         assert ask(url, "/healthz")[0] == 200
         assert ask(url, "/api/v1/me")[0] == 401
         assert ask(url, "/api/v1/me", token)[1]["role"] == "admin"
         total = "/api/v1/metrics?measure=requests&granularity=total&from=now-1h"
-        until_asked(lambda: ask(url, total, token)[1]["total"]["requests"] > 0)
+        totals: list[tuple[int, Any]] = []
+
+        def has_requests() -> bool:
+            totals.append(ask(url, total, token))
+            status, answer = totals[-1]
+            return bool(status == 200 and answer["total"]["requests"] > 0)
+
+        until_asked(has_requests, totals)
         ends = datetime.now(UTC) + timedelta(hours=1)
         silence = {
             "matchers": [{"name": "slo", "value": "demo", "isRegex": False, "isEqual": True}],

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from tests.faults.fleet import Workers
 from tests.faults.scene import PARTITIONS, WATCH_S, Scene
 from tests.faults.schedule import WAVE_S, Fault, Kind, timetable
+from tests.faults.services import START_TIMEOUT_S
 from tests.faults.steps import RARE_STEPS, Fate
 from tests.faults.store_proxy import Spoil
 
@@ -131,7 +132,7 @@ class Injection:
             # Each start begins it anew, and what stands there may be wanted.
             log.rename(log.with_name(f"broker-{len(self.disturbed_s)}.log"))
             time.sleep(fault.lasts_s)
-            self.scene.broker.start()
+            self.scene.broker.start(timeout_s=START_TIMEOUT_S)
         return True
 
     def _store(self, fault: Fault) -> bool:

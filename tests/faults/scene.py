@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults.fleet import ProducerPlan, ProducerProcess, WorkerPlace, Workers
 from tests.faults.producer_main import PAUSE, STOP, Progress
 from tests.faults.schedule import Mix
-from tests.faults.services import Store, new_broker, run_command
+from tests.faults.services import START_TIMEOUT_S, Store, new_broker, run_command
 from tests.faults.store_proxy import StoreProxy
 from tests.faults.topic import LogEnds
 from tests.faults.traffic import MODELS, PROVIDERS, RATES
@@ -79,7 +79,7 @@ class Scene:
 
     def start(self) -> Workers:
         """Start services and processes; returns once they are asked to work."""
-        self.broker.start()
+        self.broker.start(timeout_s=START_TIMEOUT_S)
         self.store.start()
         self.proxy.start()
         run_command("migrate", "--store", self.store.url)

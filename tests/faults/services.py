@@ -14,7 +14,7 @@ from pathlib import Path
 from inferometer.kafka.local_broker import LocalBroker, free_port
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 300.0
 _POLL_S = 0.05
 
 BROKER_PROPERTIES = {
@@ -105,7 +105,7 @@ class Store:
             return False
 
 
-def run_command(*arguments: str, timeout_s: float = 120.0) -> str:
+def run_command(*arguments: str, timeout_s: float = START_TIMEOUT_S) -> str:
     """Run `inferometer` with arguments and return what it printed. Raises RuntimeError."""
     done = subprocess.run(
         [sys.executable, "-m", "inferometer", *arguments],

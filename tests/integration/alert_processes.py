@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.services.kafka import KafkaService
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
 LATENESS_S = 3.0
 PARTITIONS = 2
 
@@ -224,7 +224,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
     finally:
         process.terminate()
         try:
-            process.wait(60)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

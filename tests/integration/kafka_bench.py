@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TOPIC = "requests"
 GROUP = "sink"
-WAIT_S = 60.0
+WAIT_S = 180.0
 QUICK: dict[str, Any] = {
     "chunk_max_wait_s": 0.05,
     "idle_interval_s": 0.1,

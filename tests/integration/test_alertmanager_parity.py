@@ -29,6 +29,7 @@ LABELS = {
     "workspace": "acme", "service": "chat", "slo": "chat-success", "severity": "page",
     "alertname": "chat-success",
 }  # fmt: skip
+WITHIN_S = 60.0
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 VARYING = {"id", "silenceID", "updatedAt", "startsAt", "endsAt", "fingerprint", "generatorURL"}
@@ -221,6 +222,10 @@ def test_alerts_and_groups_have_the_same_fields(theirs: str) -> None:
     async def talk(side: Conversation) -> None:
         # Ours has it already; theirs hears of it here.
         await side.ask("POST", "/api/v2/alerts", json=[{"labels": LABELS}])
+        # Alertmanager groups what it took a little later.
+        async with asyncio.timeout(WITHIN_S):
+            while not (await side.ask("GET", "/api/v2/alerts/groups"))[1]:  # noqa: ASYNC110 - of theirs
+                await asyncio.sleep(0.05)
         side.answers.clear()
         await side.add("a")
         for path in ("/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers"):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 TOKEN = "token-that-no-line-may-show"
-READY_S = 120.0
+READY_S = 300.0
 SLOS = """\
 format: inferometer.slos.v1
 slos:

@@ -19,6 +19,7 @@ import pytest
 
 from inferometer.kafka.local_broker import free_port
 from tests.integration.alert_processes import (
+    PATIENCE_S,
     Deployment,
     Fleet,
     Receiver,
@@ -75,7 +76,7 @@ def test_kills_lose_and_add_no_notice(kafka_broker: KafkaService, tmp_path: Path
                 for _deployment, process in pair:
                     process.terminate()
                 for _deployment, process in pair:
-                    process.wait(60)
+                    process.wait(PATIENCE_S)
     assert (expected.refused, found.refused) == ([], [])
     assert len(expected.types()) == 2 * len(models)
     assert set(_ids(found)) == set(_ids(expected))

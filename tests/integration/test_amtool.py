@@ -55,7 +55,7 @@ class Amtool:
             [self._program, f"--alertmanager.url={url}", "--no-version-check", *how, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

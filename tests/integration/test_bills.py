@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inferometer.cli.main import main
-from inferometer.clickhouse.bills import ClickHouseBills
+from inferometer.clickhouse.bills import ClickHouseBills, Removal
 from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.query_store import ClickHouseQueryStore
 from inferometer.clickhouse.settings import StoreSettings
@@ -40,11 +40,11 @@ class Books:
                 self.priced[key] += row["price_cost"]
                 self.unpriced[key] += row["cost_status"] == "unpriced"
 
-    def run(self, *argv: str) -> tuple[str, str]:
-        """Return what a command that succeeds says."""
+    def run(self, *argv: str, code: int = 0) -> tuple[str, str]:
+        """Return what a command that ends so says."""
         out, err = io.StringIO(), io.StringIO()
-        code = main(["bill", *argv, "--data", str(self.folder / "data")], out, out, err, {})
-        assert code == 0, err.getvalue()
+        ended = main(["bill", *argv, "--data", str(self.folder / "data")], out, out, err, {})
+        assert ended == code, err.getvalue()
         return out.getvalue(), err.getvalue()
 
     def bring(self, name: str, *lines: str) -> tuple[str, str]:
@@ -112,6 +112,58 @@ def test_the_last_import_counts_whatever_the_clocks_say(books: Books) -> None:
             row for row in store.reconciliation(LONG_AGO, LONG_AGO) if row["provider"] == "skewed"
         ]
     assert row["billed_usd"] == 2
+
+
+def test_a_removed_bill_is_gone_with_all_that_it_took_the_place_of(books: Books) -> None:
+    before = books.days()
+    for amount in ("1", "2"):
+        books.bring("it's wrong.csv", f"{LONG_AGO},mistaken,,{amount}", f"{LONG_AGO},lost,,-1")
+    said, _ = books.run("remove", "it's wrong.csv", "--dry-run")
+    assert said == (
+        "it's wrong.csv: 2 amounts of lost, mistaken, 2020-02-29 to 2020-02-29, 1.000000 USD; "
+        "nothing was removed\n"
+    )
+    assert (LONG_AGO, "mistaken") in books.days()
+    said = json.loads(books.run("remove", "it's wrong.csv", "--json")[0])
+    assert (said["is_removed"], said["total_usd"]) == (True, "1.000000000000")
+    assert books.days() == before
+    # And comes again as if it had never been there.
+    said, _ = books.bring("it's wrong.csv", f"{LONG_AGO},mistaken,,3")
+    assert said.endswith("; stored\n")
+    books.run("remove", "it's wrong.csv")
+    assert books.days() == before
+
+
+def test_a_bill_that_is_not_there_is_named_beside_those_that_are(books: Books) -> None:
+    books.bring("june.csv", f"{LONG_AGO},OpenAI,,1")
+    _, complaint = books.run("remove", "juni.csv", code=1)
+    assert "no bill is stored as 'juni.csv'; there are" in complaint
+    assert "'june.csv'" in complaint
+    books.run("remove", "june.csv")
+
+
+def test_a_removal_that_is_broken_off_leaves_the_bill_as_it_was(books: Books) -> None:
+    key = BilledKey(LONG_AGO, "halfway", "")
+    now = datetime.now(UTC)
+    with StoreConnection(StoreSettings(data_dir=books.folder / "data")) as connection:
+        bills, store = ClickHouseBills(connection), ClickHouseQueryStore(connection)
+
+        def billed() -> list[Decimal]:
+            rows = store.reconciliation(LONG_AGO, LONG_AGO)
+            return [row["billed_usd"] for row in rows if row["provider"] == "halfway"]
+
+        for amount in (1, 2):
+            bills.replace("halfway", {key: Decimal(amount)}, now)
+        [found] = [bill for bill in bills.stored() if bill.source == "halfway"]
+        connection.client().command(*Removal(found, spares_last=True).sql())
+        assert billed() == [2]
+        # What is imported between finding a bill and removing it stays.
+        bills.replace("halfway", {key: Decimal(3)}, now)
+        bills.remove(found)
+        assert billed() == [3]
+        [found] = [bill for bill in bills.stored() if bill.source == "halfway"]
+        bills.remove(found)
+        assert billed() == []
 
 
 def test_merges_change_nothing(books: Books) -> None:

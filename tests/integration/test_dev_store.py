@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
-START_S = 60.0
+WAIT_S = 180.0
 ALIVE = datetime(2096, 1, 1, tzinfo=UTC)
 """Rows beyond the retention of their table would be gone at once."""
 ONE_MILLION = "SELECT number FROM numbers(1000000)"
@@ -292,16 +292,26 @@ def test_pages_of_other_sites_may_not_ask(served: Served) -> None:
 
 
 def test_a_stop_lets_what_runs_end(tmp_path: Path) -> None:
-    # Less than what a stop waits for, and long enough to be seen under way on a busy machine.
-    some_seconds = "SELECT sleepEachRow(1) FROM numbers(4) SETTINGS max_block_size = 1"
+    # Well below what a stop waits for.
+    some_seconds = "SELECT sleepEachRow(1) FROM numbers(2) SETTINGS max_block_size = 1"
     with serving(tmp_path) as own:
         answers: list[int] = []
-        slow = threading.Thread(target=lambda: answers.append(own.ask(some_seconds).status))
-        slow.start()
-        _wait_until(lambda: own.answer("SELECT count() FROM system.processes") == "2")
+        asking: list[threading.Thread] = []
+
+        def is_under_way() -> bool:
+            # On a machine that stands still it may be over before it was seen; then once more.
+            if not asking or not asking[-1].is_alive():
+                asking.append(
+                    threading.Thread(target=lambda: answers.append(own.ask(some_seconds).status))
+                )
+                asking[-1].start()
+            return own.answer("SELECT count() FROM system.processes") == "2"
+
+        _wait_until(is_under_way)
         assert own.end() == 0
-        slow.join()
-        assert answers == [200]
+        for each in asking:
+            each.join()
+        assert answers == [200] * len(asking)
 
 
 def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
@@ -338,7 +348,7 @@ def test_curl_is_served(served: Served, table: str) -> None:
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + START_S
+    end = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

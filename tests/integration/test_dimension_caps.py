@@ -68,7 +68,7 @@ def send(kafka_broker: KafkaService, topic: str, events: list[Event]) -> None:
     producer = Producer({"bootstrap.servers": kafka_broker.bootstrap_servers})
     for number, event in enumerate(events):
         producer.produce(topic, json.dumps(event).encode(), partition=number % PARTITIONS)
-    assert producer.flush(60) == 0
+    assert producer.flush(180) == 0
 
 
 def folded(events: list[Event], dimension: str) -> Counter[tuple[str, str]]:
@@ -149,6 +149,6 @@ def test_a_worker_that_is_killed_folds_as_one_that_is_not(
              "--config", str(tmp_path / "worker.toml"), "--group", topic, "--store", url,
              "--kafka", kafka_broker.bootstrap_servers],
             env={**os.environ, "INFEROMETER_STORE_PASSWORD": PASSWORD},
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert audit.returncode == 0, audit.stdout + audit.stderr

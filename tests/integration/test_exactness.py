@@ -130,7 +130,7 @@ def replayed(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
          "--data", str(folder / "data"), "--json"],
         env={**os.environ, "INFEROMETER_PRICES_SOURCE": "none",
              "INFEROMETER_PRICES_OVERLAY_FILE": str(price_file(folder))},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return events, json.loads(done.stdout, parse_float=Decimal)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+WITHIN_S = 180.0
+
 
 class AwayAtFirst:
     """A keeper whose store is away for the first tries, and may die after it has stored."""
@@ -65,7 +67,7 @@ def test_messages_are_kept_once_though_the_store_was_away_and_a_reader_died(
     producer.produce(transitions, b"{]", key=b"q7c")
     for attempt in ATTEMPTS:
         producer.produce(attempts, encode_attempt(attempt), key=attempt.incident_id)
-    assert producer.flush(30) == 0
+    assert producer.flush(WITHIN_S) == 0
 
     keeps = KeepHistory(history)
 
@@ -83,13 +85,15 @@ def test_messages_are_kept_once_though_the_store_was_away_and_a_reader_died(
             if one.kept >= messages:
                 stopping.set()
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WITHIN_S):
             await one.run(stopping, kept)
 
+    first = reader(AwayAtFirst(keeps, deaths=1))
     with pytest.raises(StoreError, match="killed"):
-        asyncio.run(read(reader(AwayAtFirst(keeps, deaths=1)), 99))
+        asyncio.run(read(first, 99))
     second = reader(AwayAtFirst(keeps, refusals=2))
-    asyncio.run(read(second, len(HISTORY) + 1))
+    # Attempts that came in a batch of their own were kept and committed by the first.
+    asyncio.run(read(second, len(HISTORY) + 1 + len(ATTEMPTS) - first.kept))
 
     assert second.unreadable == 1
     kinds = [row["kind"] for row in history.transitions("q7c")]

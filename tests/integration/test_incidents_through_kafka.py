@@ -108,7 +108,7 @@ def _send(
     for appended_us, partition, value in sorted(records):
         producer.produce(topic, value, partition=partition, timestamp=appended_us // 1000)
         producer.poll(0)
-    assert producer.flush(30) == 0
+    assert producer.flush(180) == 0
 
 
 def _found(deployment: Deployment, case: Case, shift_s: int) -> Told:

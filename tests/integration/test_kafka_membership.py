@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from inferometer.core.chunks import GroupMetadata, Intent
 from inferometer.errors import BrokerError, StateError, StoreError
+from inferometer.kafka.local_broker import free_port
 from tests.integration.kafka_bench import (
     WAIT_S,
     broker,
@@ -23,6 +22,7 @@ from tests.integration.kafka_bench import (
     until,
     worker,
 )
+from tests.integration.running_time import RunningTime
 from tests.unit.kafka.recording import RecordingProcessor
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ __all__ = ["broker"]
 
 pytestmark = pytest.mark.integration
 
-SESSION_S = 3.0
-"""Short where a member leaves: the embedded broker then lets nobody join for a session."""
 PROMPT_S = 8.0
 """Well below every timeout that a stop could wait for by mistake; no measurement."""
 
@@ -47,7 +45,7 @@ def numbered(count: int, *, first: int = 0) -> list[Record]:
 
 
 async def work_off(broker: EmbeddedBroker, processor: RecordingProcessor, count: int) -> None:
-    member = worker(broker, processor, gapless=True, session_timeout_s=SESSION_S)
+    member = worker(broker, processor, gapless=True)
     async with running(member):
         await until(lambda: member.counters.records >= count)
 
@@ -97,10 +95,7 @@ def test_an_intent_of_another_version_stops_the_worker(broker: EmbeddedBroker) -
 
 def test_two_workers_share_and_the_one_that_stays_takes_over(broker: EmbeddedBroker) -> None:
     processors = [RecordingProcessor(), RecordingProcessor()]
-    workers = [
-        worker(broker, processor, gapless=True, session_timeout_s=SESSION_S)
-        for processor in processors
-    ]
+    workers = [worker(broker, processor, gapless=True) for processor in processors]
 
     def handled() -> int:
         return sum(member.counters.records for member in workers)
@@ -151,7 +146,7 @@ def test_a_worker_waits_for_a_broker_that_is_not_there_yet(
     processor = RecordingProcessor()
 
     async def come_late() -> None:
-        port = _free_port()
+        port = free_port()
         member = worker(broker, processor, bootstrap_servers=f"127.0.0.1:{port}")
         async with running(member):
             await until(lambda: "no broker lets us in yet" in caplog.text)
@@ -165,13 +160,13 @@ def test_a_worker_waits_for_a_broker_that_is_not_there_yet(
 
 def test_a_worker_that_waits_for_its_broker_stops_at_once(broker: EmbeddedBroker) -> None:
     async def wait_and_stop() -> float:
-        member = worker(broker, RecordingProcessor(), bootstrap_servers=f"127.0.0.1:{_free_port()}")
+        member = worker(broker, RecordingProcessor(), bootstrap_servers=f"127.0.0.1:{free_port()}")
         task = asyncio.create_task(member.run())
         await asyncio.sleep(0.2)
-        begin = time.monotonic()
-        member.request_stop()
-        await task
-        return time.monotonic() - begin
+        with RunningTime() as took:
+            member.request_stop()
+            await task
+        return took.seconds
 
     assert asyncio.run(wait_and_stop()) < PROMPT_S
 
@@ -181,8 +176,10 @@ def test_a_stop_that_was_asked_for_before_the_start_ends_the_run(broker: Embedde
     member = worker(broker, processor)
     member.request_stop()
 
-    asyncio.run(asyncio.wait_for(member.run(), PROMPT_S))
+    with RunningTime() as took:
+        asyncio.run(asyncio.wait_for(member.run(), WAIT_S))
 
+    assert took.seconds < PROMPT_S
     assert processor.calls == []
 
 
@@ -195,10 +192,10 @@ def test_a_stop_is_prompt_at_any_moment(broker: EmbeddedBroker, after_s: float) 
         member = worker(broker, processor)
         task = asyncio.create_task(member.run())
         await asyncio.sleep(after_s)
-        begin = time.monotonic()
-        member.request_stop()
-        await task
-        return time.monotonic() - begin
+        with RunningTime() as took:
+            member.request_stop()
+            await task
+        return took.seconds
 
     assert asyncio.run(stop_after()) < PROMPT_S
 
@@ -255,12 +252,6 @@ def test_records_that_the_broker_forgot_are_an_error(broker: EmbeddedBroker) -> 
 
 def wait_for(event: threading.Event) -> None:
     assert event.wait(WAIT_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

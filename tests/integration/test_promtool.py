@@ -98,7 +98,7 @@ def test_the_rules_of_the_published_examples_are_sound(promtool: str, tmp_path: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

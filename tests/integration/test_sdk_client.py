@@ -18,6 +18,7 @@ from inferometer.core import codec
 from inferometer.kafka.embedded import EmbeddedBroker
 from inferometer.names import ARROW_CONTENT_TYPE
 from inferometer.sdk import Client, Delivery, EventTooLargeError, InferenceRequest
+from tests.integration.running_time import RunningTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 NO_BROKER = "127.0.0.1:1"
-WAIT_S = 60.0
+WAIT_S = 180.0
 TOPICS = {"inference.requests": 4, "inference.signals": 1}
 
 
@@ -214,14 +215,14 @@ def test_a_missed_deadline_is_on_its_topic_before_the_request_ends(broker: Embed
 
 def test_with_the_broker_away_nothing_blocks_and_every_event_is_accounted_for() -> None:
     client = Client(bootstrap_servers=NO_BROKER, buffer_events=100, environ={})
-    before = time.monotonic()
-    for number in range(150):
-        client.emit(fields(number))
-    assert time.monotonic() - before < 1
+    with RunningTime() as emitting:
+        for number in range(150):
+            client.emit(fields(number))
+    assert emitting.seconds < 1
     assert (client.stats().in_flight, client.stats().dropped_buffer_full) == (100, 50)
-    before = time.monotonic()
-    assert client.close(0.3) == 100
-    assert time.monotonic() - before < 3
+    with RunningTime() as closing:
+        assert client.close(0.3) == 100
+    assert closing.seconds < 3
     stats = client.stats()
     assert (stats.emitted, stats.delivered, stats.failed, stats.in_flight) == (150, 0, 100, 0)
 

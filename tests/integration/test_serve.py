@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-START_S = 60.0
-STOP_S = 60.0
+START_S = 180.0
+STOP_S = 180.0
 
 
 @dataclass

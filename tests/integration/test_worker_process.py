@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 PARTITIONS = 2
 EVENTS = 200
-READY_S = 120.0
+READY_S = 300.0
 PASSWORD = "pass-word-that-no-line-may-show"
 
 

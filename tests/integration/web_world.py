@@ -73,6 +73,8 @@ class World:
     """The id of an incident by workspace."""
     silences: dict[str, str] = field(default_factory=dict)
     offset: timedelta = timedelta(0)
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """The newest event is of half a minute before."""
     is_stored: bool = False
     """Whether a store of ours answers, not the fake."""
 
@@ -198,7 +200,8 @@ class States:
                 "workspace": workspace, "service": f"{mark}-service", "slo": f"{mark}-slo",
                 "group": {}, "state": "firing", "severity": "page",
                 "incident_id": f"{mark}-incident", "burn": 20.0, "budget_left": 0.5,
-                "exhausts_in_s": 3600, "true_rules": ["page-fast"], "at": _now().isoformat(),
+                "exhausts_in_s": 3600, "true_rules": ["page-fast"], "suppressed_by": [],
+                "at": _now().isoformat(),
             }
             for workspace, mark in ((OURS, "own"), (THEIRS, MARK))
         ]  # fmt: skip

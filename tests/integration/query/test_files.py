@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
+from inferometer.clickhouse.query_exports import guarded
 from inferometer.clickhouse.query_store import ClickHouseQueryStore
 from inferometer.core.query.plans import Relation
 from inferometer.core.query.questions import (
@@ -20,6 +21,7 @@ from inferometer.core.query.questions import (
     Granularity,
     Match,
 )
+from inferometer.core.query.spreadsheets import guarded as as_guarded
 from inferometer.errors import StoreError
 from inferometer.testing.query_store import MemoryQueryStore
 from tests.integration.query.questions import measured_plan, question, read
@@ -117,6 +119,15 @@ def test_a_file_of_one_window_has_its_groups(
     assert sorted((row["model"], row["requests"]) for row in rows) == sorted(
         (row["model"], row["requests"]) for row in right
     )
+
+
+def test_the_engine_guards_the_texts_that_a_spreadsheet_would_run(seed: QuerySeed) -> None:
+    texts = ["", "=1+1", '=HYPERLINK("http://x")', "+49", "-1", "@SUM(A1)", "\t=1", "\r=1", "a=1"]
+    texts += ["1-1", "ä", "'=1", "a\n=1", " =1", "\\t"]
+    asked = f"SELECT {guarded('text')} FROM (SELECT arrayJoin({{texts:Array(String)}}) AS text)"
+    found = [row[0] for row in seed.connection.reader().query(asked, {"texts": texts}).result_rows]
+    assert found == [as_guarded(text) for text in texts]
+    assert [text for text, shown in zip(texts, found, strict=True) if shown != text] == texts[1:8]
 
 
 def test_an_unknown_form_is_refused(seed: QuerySeed, store: ClickHouseQueryStore) -> None:
