@@ -175,10 +175,43 @@ def _check_values(found: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> 
         assert [pair for pair in pairs if not _is_same(*pair)] == [], name
 
 
-def _is_same(one: float | None, other: float | None) -> bool:
+def _is_same(one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is other
     return math.isclose(one, other, rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("ends_after", [timedelta(hours=25), timedelta(hours=49)])
+def test_a_last_window_that_is_longer_keeps_its_rows(
+    ends_after: timedelta,
+    real: ClickHouseQueryStore,
+    fake: MemoryQueryStore,
+    seed: QuerySeed,
+    now: datetime,
+) -> None:
+    """As a day has when clocks are put back, or December after November."""
+    day = timedelta(hours=(ends_after - timedelta(hours=1)) // timedelta(hours=2))
+    plan = planned(real, now, measure="requests,rpm", group_by="model", top="9", from_="now-2d/h")
+    plan = replace(
+        plan,
+        relation=Relation("service_1h_rows", 3600),
+        time_range=TimeRange(seed.start, seed.start + ends_after),
+        windows=(seed.start, seed.start + day),
+        window_ends=(seed.start + day, seed.start + ends_after),
+    )
+    found, wanted = (
+        {(row.window_start, row.group): row.values for row in each.measured(plan)[0]}
+        for each in (real, fake)
+    )
+    assert found.keys() == wanted.keys()
+    for key, values in found.items():
+        assert all(map(_is_same, values, wanted[key])), key
+    files = [list(csv.DictReader(io.StringIO(b"".join(each.export_measured(plan, "csv")).decode())))
+             for each in (real, fake)]  # fmt: skip
+    for one, other in zip(*files, strict=True):
+        assert (one["model"], one["requests"]) == (other["model"], other["requests"])
+        for name in ("window_start", "window_end"):
+            assert datetime.fromisoformat(one[name]) == datetime.fromisoformat(other[name])
 
 
 def test_what_changed_is_the_same(

@@ -1,4 +1,4 @@
-"""`inferometer bill`: imports what providers bill, and shows it beside what prices said."""
+"""`inferometer bill`: imports what providers bill, shows it beside prices, and takes it away."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ from inferometer.errors import PipelineError
 
 if TYPE_CHECKING:
     from inferometer.cli.command import Context
+    from inferometer.clickhouse.bills import StoredBill
     from inferometer.core.bills import Bill
 
-SUMMARY = "import providers' bills, and show them beside what prices said"
+SUMMARY = "import or remove providers' bills, and show them beside what prices said"
 EXAMPLE = """
 inferometer bill import may.csv --provider openai --store http://localhost:8123
 inferometer bill list --from 2026-05-01 --to 2026-06-01 --store http://localhost:8123
+inferometer bill remove may.csv --store http://localhost:8123
 """
 QUIET_LOG_LEVEL = "warning"
 LISTED_DAYS = 31
 MAX_SOURCE_CHARS = 256
+SHOWN_SOURCES = 20
+"""Names in an error; more of them would hide it."""
 COLUMNS = (
     "day", "provider", "priced_usd", "billed_usd", "difference_usd", "difference_ratio",
     "unpriced_requests", "partially_priced_requests",
@@ -37,8 +41,9 @@ LEFT_COLUMNS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="import|list")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="import|list|remove")
     _add_import(actions)
+    _add_remove(actions)
     listing = add_subcommand(
         actions,
         "list",
@@ -89,11 +94,26 @@ def _add_import(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     importer.add_argument("--json", action="store_true", help="one object, for machines")
 
 
+def _add_remove(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    remover = add_subcommand(
+        actions,
+        "remove",
+        summary="take away a bill that was imported by mistake, all of it or, where that fails, "
+        "nothing; only who may write to the store can",
+        example="inferometer bill remove may.csv --dry-run --data ./data",
+    )
+    remover.add_argument(
+        "source", metavar="NAME", help="what it is stored as: the file's name, or its --source"
+    )
+    remover.add_argument("--dry-run", action="store_true", help="say what would go; keep it")
+    add_store_flags(remover)
+    remover.add_argument("--json", action="store_true", help="one object, for machines")
+
+
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    """Do what the subcommand says; exit 1 where a file has a problem."""
-    if arguments.action == "import":
-        return _import(arguments, context)
-    return _list(arguments, context)
+    """Do what the subcommand says; exit 1 where a file has a problem, or no bill has the name."""
+    act = {"import": _import, "list": _list, "remove": _remove}
+    return act[arguments.action](arguments, context)
 
 
 def _import(arguments: argparse.Namespace, context: Context) -> int:
@@ -169,6 +189,48 @@ def _line(said: dict[str, Any]) -> str:
         return f"{what}; nothing was stored"
     place = f"in place of {said['replaced']} amounts of before" if said["replaced"] else "stored"
     return f"{what}; {place}"
+
+
+def _remove(arguments: argparse.Namespace, context: Context) -> int:
+    from inferometer.runtime.bills import opened_bills
+
+    with opened_bills(chosen_store(arguments, context)) as (bills, _):
+        stored = {bill.source: bill for bill in bills.stored()}
+        found = stored.get(arguments.source)
+        if found is None:
+            print(_unknown(arguments.source, list(stored)), file=context.stderr)
+            return PROBLEMS
+        if not arguments.dry_run:
+            bills.remove(found)
+    if arguments.json:
+        _print_json({**_facts(found), "is_removed": not arguments.dry_run}, context)
+    else:
+        what = (
+            f"{found.source}: {found.amounts} amounts of {', '.join(found.providers)}, "
+            f"{found.first_day} to {found.last_day}, {_usd(found.total_usd)} USD"
+        )
+        done = "nothing was removed" if arguments.dry_run else "removed"
+        print(f"{what}; {done}", file=context.stdout)
+    return OK
+
+
+def _unknown(source: str, stored: list[str]) -> str:
+    shown = ", ".join(map(repr, stored[:SHOWN_SOURCES]))
+    more = f" and {len(stored) - SHOWN_SOURCES} more" if len(stored) > SHOWN_SOURCES else ""
+    there = f"there are {shown}{more}" if stored else "none is"
+    return f"no bill is stored as {source!r}; {there}"
+
+
+def _facts(bill: StoredBill) -> dict[str, Any]:
+    return {
+        "source": bill.source,
+        "amounts": bill.amounts,
+        "providers": bill.providers,
+        "first_day": bill.first_day,
+        "last_day": bill.last_day,
+        "total_usd": bill.total_usd,
+        "imported_at": bill.imported_at,
+    }
 
 
 def _list(arguments: argparse.Namespace, context: Context) -> int:

@@ -1,4 +1,4 @@
-"""Stores providers' bills, each import in place of the one before."""
+"""Stores providers' bills, each import in place of the one before, and takes them away."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from inferometer.clickhouse.query_filters import micros
 from inferometer.clickhouse.store import ClickHouseChunkStore
 from inferometer.names import BILLS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
     from decimal import Decimal
 
     from inferometer.clickhouse.connect import StoreConnection
@@ -43,6 +44,52 @@ class LastImport:
 FROM bills
 WHERE source = {source:String}"""
         return text, {"source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBill:
+    """What the last import of a source says."""
+
+    source: str
+    amounts: int
+    providers: tuple[str, ...]
+    first_day: date
+    last_day: date
+    total_usd: Decimal
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBills:
+    """Every source, by name."""
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        text = """SELECT
+    source, count(), arraySort(groupUniqArray(toString(provider))), min(day), max(day),
+    sum(amount_usd), max(imported_at)
+FROM bills
+GROUP BY source
+ORDER BY source"""
+        return text, {}
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Takes imports of a source away: those up to its last one, or those before it only."""
+
+    bill: StoredBill
+    spares_last: bool
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """Return the text and its parameters."""
+        sign = "<" if self.spares_last else "<="
+        # Each replica is waited for, so that none does the second removal before the first.
+        text = f"""ALTER TABLE {BILLS_TABLE}
+DELETE WHERE source = {{source:String}}
+  AND imported_at {sign} fromUnixTimestamp64Micro({{last_us:Int64}}, 'UTC')
+SETTINGS mutations_sync = 2"""
+        return text, {"source": self.bill.source, "last_us": micros(self.bill.imported_at)}
 
 
 class ClickHouseBills:
@@ -81,3 +128,24 @@ class ClickHouseBills:
             token=f"{BILLS_TABLE}/{source}/{at.isoformat()}",
         )
         return int(known)
+
+    def stored(self) -> list[StoredBill]:
+        """Return every source, by name. Raises StoreError."""
+        text, parameters = StoredBills().sql()
+        with self._connection.errors():
+            rows = self._connection.reader().query(text, parameters, tz_mode="aware").result_rows
+        return [
+            StoredBill(str(source), int(amounts), tuple(providers), *rest)
+            for source, amounts, providers, *rest in rows
+        ]
+
+    def remove(self, bill: StoredBill) -> None:
+        """Take a source away; an import that came meanwhile stays. Raises StoreError.
+
+        First what the last import took the place of, which no reader sees; then the last, which is
+        of one part: a reader sees all of it or nothing, wherever this is broken off.
+        """
+        for spares_last in (True, False):
+            text, parameters = Removal(bill, spares_last).sql()
+            with self._connection.errors():
+                self._connection.client().command(text, parameters)

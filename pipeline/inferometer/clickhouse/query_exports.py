@@ -11,6 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from inferometer.clickhouse.query_limits import limited
+from inferometer.core.query.spreadsheets import FORMULA, GUARD
 from inferometer.errors import StoreError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from inferometer.clickhouse.query_limits import QueryLimits
 
 CHUNK_BYTES = 1 << 18
+
+_FORMULA, _GUARD = (
+    "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'" for text in (FORMULA, GUARD)
+)
 
 _FORMATS = {"csv": "CSV", "jsonl": "JSONEachRow", "parquet": "Parquet"}
 """Those without head or foot are handed out block by block by the embedded engine as well."""
@@ -44,6 +49,11 @@ class _Readable(Protocol):
 def is_of_texts(form: str) -> bool:
     """Say whether a file of a form has texts only, no lists or maps."""
     return form == "csv"
+
+
+def guarded(column: str) -> str:
+    """Return a column of texts as CSV has them; see `core.query.spreadsheets`."""
+    return f"if(match({column}, {_FORMULA}), concat({_GUARD}, {column}), {column})"
 
 
 def file_pieces(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inferometer.clickhouse.query_columns import RELATIONS, ROWS
+from inferometer.clickhouse.query_exports import guarded
 from inferometer.clickhouse.query_filters import conditions, instant, micros
 from inferometer.clickhouse.query_parameters import Bound
 from inferometer.names import REQUESTS_TABLE
@@ -113,7 +114,11 @@ ORDER BY position"""
 
 @dataclass(frozen=True, slots=True)
 class ExportedLog:
-    """Rows of the log with every column; lists and maps as JSON where a file has only texts."""
+    """Rows of the log with every column.
+
+    Where a file has only texts, lists and maps are JSON, and no text is one that a spreadsheet
+    would run.
+    """
 
     query: LogQuery
     columns: Mapping[str, str]
@@ -136,8 +141,11 @@ LIMIT {bound.integer(self.query.limit)}"""
         return text, bound.values
 
     def _column(self, name: str) -> str:
-        if self.has_only_texts and self.columns.get(name, "").startswith(("Array", "Map")):
+        kind = self.columns.get(name, "") if self.has_only_texts else ""
+        if kind.startswith(("Array", "Map")):
             return f"toJSONString({ROWS}.{name}) AS {name}"
+        if "String" in kind:
+            return f"{guarded(f'{ROWS}.{name}')} AS {name}"
         return _COMPUTED.get(name, f"{ROWS}.{name} AS {name}")
 
 

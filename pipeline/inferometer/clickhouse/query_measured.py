@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inferometer.clickhouse.query_columns import RELATIONS, ROWS
+from inferometer.clickhouse.query_exports import guarded
 from inferometer.clickhouse.query_filters import conditions, micros
 from inferometer.clickhouse.query_forms import SUMMED, Aggregates
 from inferometer.clickhouse.query_parameters import Bound
@@ -50,7 +51,10 @@ class Windows:
         """Return the windows of a plan."""
         unit = 1 if plan.relation.is_log else MICROSECONDS_PER_SECOND
         starts = tuple(micros(start) // unit for start in plan.windows)
-        steps = {after - before for before, after in itertools.pairwise(starts)}
+        # With the end: a longer window after equal ones, such as a day when clocks are put back or
+        # December after November, has rows more than a step behind its start.
+        edges = (*starts, micros(plan.window_ends[-1]) // unit)
+        steps = {after - before for before, after in itertools.pairwise(edges)}
         return cls(starts, steps.pop() if len(steps) == 1 else 0)
 
     def number(self, relation: Relation, bound: Bound) -> str:
@@ -232,6 +236,8 @@ class ExportedCells:
     """Every (window, group) of a plan, none folded, with the columns of a file."""
 
     plan: MetricsPlan
+    has_only_texts: bool = False
+    """It is CSV: no group is a text that a spreadsheet would run."""
 
     def names(self) -> list[str]:
         """Return what the columns are called."""
@@ -252,6 +258,7 @@ class ExportedCells:
         length = _length(plan, windows, bound)
         # A constant is no key, so the range itself stands for its one window.
         place = windows.place(bound) if has_windows else "1"
+        shown = [guarded(group) for group in groups] if self.has_only_texts else groups
         edges = [
             f"fromUnixTimestamp64Micro({bound.integers(list(map(micros, instants)))}[{place}], 'UTC')"
             for instants in (plan.windows, plan.window_ends)
@@ -259,7 +266,7 @@ class ExportedCells:
         values = [aggregates.measure(measure.form, length) for measure in plan.measures]
         named = [bound.name(name) for name in self.names()]
         columns = ",\n    ".join(
-            f"{sql} AS {name}" for sql, name in zip((*edges, *groups, *values), named, strict=True)
+            f"{sql} AS {name}" for sql, name in zip((*edges, *shown, *values), named, strict=True)
         )
         order = ", ".join(["w", *groups] if has_windows else groups)
         text = f"""SELECT

@@ -108,7 +108,7 @@ class ClickHouseQueryStore:
 
     def export_measured(self, plan: MetricsPlan, form: str) -> Iterator[bytes]:
         """Yield (window, group) rows of a plan; see `QueryStore.export_measured`."""
-        question = ExportedCells(plan)
+        question = ExportedCells(plan, is_of_texts(form))
         return file_pieces(self._connection, self._limits, question.sql(), form, question.names())
 
     def log_rows(self, query: LogQuery) -> list[Row]:

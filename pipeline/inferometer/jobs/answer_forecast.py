@@ -81,14 +81,21 @@ class AnswerForecast:
             granularity=granularity,
             filters=query.filters,
         )
+        watermark = self._store.freshness().watermark
         planned = plan_metrics(asked, kept_days=self._kept_days(), now=self._clock())
-        rows, _ = self._store.measured(planned.plan)
+        plan, kept_since = planned.plan, planned.coverage.start
+        rows, _ = self._store.measured(plan)
         spend = {
             row.window_start: Decimal(str(row.values[0] or 0))
             for row in rows
             if row.window_start is not None and row.group is None
         }
-        return spend, planned.coverage.start
+        # A window without a request cost nothing, once all of it has come in: a day of rest counts
+        # in what days cost on average.
+        for start, end in zip(plan.windows, plan.window_ends, strict=True):
+            if watermark is not None and kept_since <= start and end <= watermark:
+                spend.setdefault(start, Decimal(0))
+        return spend, kept_since
 
 
 def _first(spend: dict[datetime, Decimal]) -> datetime | None:

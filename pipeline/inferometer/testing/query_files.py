@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from inferometer.core.query.spreadsheets import guarded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -24,7 +26,7 @@ def exported(rows: Sequence[Row], names: Sequence[str], form: str) -> Iterator[b
         text = io.StringIO()
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _plain(row.get(name)) for name in names} for row in rows)
+        writer.writerows({name: _text(row.get(name)) for name in names} for row in rows)
         yield text.getvalue().encode()
     elif form == "jsonl":
         for row in rows:
@@ -34,6 +36,10 @@ def exported(rows: Sequence[Row], names: Sequence[str], form: str) -> Iterator[b
         columns = {name: [_plain(row.get(name)) for row in rows] for name in names}
         pq.write_table(pa.table(columns), sink)
         yield sink.getvalue()
+
+
+def _text(value: Any) -> Any:
+    return guarded(value) if isinstance(value, str) else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
 SELECT
     fromUnixTimestamp64Micro({v4:Array(Int64)}[w + 1], 'UTC') AS {v8:Identifier},
     fromUnixTimestamp64Micro({v5:Array(Int64)}[w + 1], 'UTC') AS {v9:Identifier},
-    g0 AS {v10:Identifier},
+    if(match(g0, '^[-=+@\\t\\r]'), concat('\'', g0), g0) AS {v10:Identifier},
     s_requests AS {v11:Identifier},
     if(s_requests = 0, NULL, toFloat64(s_successes) / toFloat64(s_requests)) AS {v12:Identifier},
     quantile_ms(b_ttft, {v6:Float64}) AS {v13:Identifier},

@@ -1,6 +1,6 @@
 SELECT
     r.request_id AS request_id,
-    r.event_id AS event_id,
+    if(match(r.event_id, '^[-=+@\\t\\r]'), concat('\'', r.event_id), r.event_id) AS event_id,
     r.ts_end AS ts_end,
     r.model AS model,
     toUInt64(r.input_tokens) + r.output_tokens AS total_tokens,
@@ -11,7 +11,7 @@ SELECT
     r.status_code AS status_code,
     r.status_class AS status_class,
     r.error_type AS error_type,
-    r.user_id AS user_id,
+    if(match(r.user_id, '^[-=+@\\t\\r]'), concat('\'', r.user_id), r.user_id) AS user_id,
     r.workspace_id AS workspace_id,
     r.price_cost AS cost_usd,
     r.attempt_no AS attempt_no,

@@ -64,6 +64,8 @@ def test_a_file_that_cannot_be_read_is_no_traceback(file: Path) -> None:
         (["list", "--from", "1d", "--to", "2d", "--data", "x"], "--to is not after --from"),
         (["list", "--from", "soon"], "is no time"),
         (["import"], "FILE.csv"),
+        (["remove"], "NAME"),
+        (["remove", "may.csv"], "which store"),
         (["import", "x.csv", "--dry-run", "--source", "s" * 257], "256 characters"),
     ],
 )

@@ -87,7 +87,7 @@ LOG = LogQuery(
     is_final_only=True,
     after=LogPlace(7, "e"),
 )
-COLUMNS = {"event_id": "String", "metadata": "Map(LowCardinality(String), String)"}
+COLUMNS = {"event_id": "String", "user_id": "LowCardinality(String)", "metadata": "Map(LowCardinality(String), String)"}
 OF_LOG = Relation("requests", 0)
 TOTAL = Granularity.TOTAL
 
@@ -113,7 +113,7 @@ TEXTS: dict[str, Question] = {
         ),
         None,
     ),
-    "query_exported_cells": ExportedCells(plan()),
+    "query_exported_cells": ExportedCells(plan(), has_only_texts=True),
     "query_log_rows": LogRows(LOG),
     "query_log_count": LogCount(LOG, 100),
     "query_exported_log": ExportedLog(LOG, COLUMNS, has_only_texts=True),

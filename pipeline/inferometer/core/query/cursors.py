@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _DIGEST_BYTES = 9
-_MOST_CHARACTERS = 2048
+MOST_CHARACTERS = 4096
+"""More than the longest id takes, whatever its characters."""
 _REMEDY = "begin again without cursor"
 
 
@@ -36,13 +37,14 @@ def decode_place(question: LogQuery, text: str) -> LogPlace:
 
 def encode_mark(scope: str, place: tuple[int, str]) -> str:
     """Return the cursor of a place in a list; `scope` says which list."""
-    body = json.dumps([_VERSION, *place], separators=(",", ":")).encode()
+    # As UTF-8: escaped, a character of an id may take twelve.
+    body = json.dumps([_VERSION, *place], separators=(",", ":"), ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(_digest(scope, body) + body).rstrip(b"=").decode()
 
 
 def decode_mark(scope: str, text: str) -> tuple[int, str]:
     """Return the place that a cursor of a list names. Raises QueryRefusedError."""
-    if len(text) > _MOST_CHARACTERS:
+    if len(text) > MOST_CHARACTERS:
         raise _refused("it is too long")
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

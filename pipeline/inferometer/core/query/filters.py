@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from inferometer.core.events import STATUS_CLASSES
 from inferometer.core.query.dimensions import (
     DimensionKind,
     QueryDimension,
@@ -21,7 +22,7 @@ MOST_VALUE_CHARACTERS = 1024
 
 _WRITTEN = re.compile(r"(?P<dimension>[^=]*?)(?P<match>!=|\^=|=)(?P<values>.*)", re.DOTALL)
 _PIECES = re.compile(r"\\(?P<escaped>[\\,])|(?P<comma>,)|(?P<other>[^\\,]+|\\)", re.DOTALL)
-_STATUS_CODE = re.compile(r"\d{1,3}")
+_STATUS_CODE = re.compile(r"\d{1,3}", re.ASCII)
 _FLAGS = ("true", "false")
 _HOW = "write model=a,b or model!=a or user_id^=team-"
 
@@ -102,6 +103,10 @@ def _check_value(parameter: str, dimension: QueryDimension, match: Match, value:
     if dimension.kind is DimensionKind.CODE_NUMBER and not _STATUS_CODE.fullmatch(value):
         remedy = "write status_code=429, or status_class=5xx for a class"
         raise _refused(parameter, f"{value[:80]!r} is no HTTP status", remedy)
+    if dimension.name == "status_class" and value not in STATUS_CLASSES:
+        # It would match nothing, and say that nothing failed.
+        remedy = f"write one of {', '.join(STATUS_CLASSES)}, or status_code=429 for a code"
+        raise _refused(parameter, f"{value[:80]!r} is no class of statuses", remedy)
     if dimension.kind is DimensionKind.FLAG and value not in _FLAGS:
         reason = f"{dimension.name} is true or false, not {value[:80]!r}"
         raise _refused(parameter, reason, f"write {dimension.name}=true")

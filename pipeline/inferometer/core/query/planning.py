@@ -14,7 +14,7 @@ from inferometer.core.query.answers import Coverage
 from inferometer.core.query.catalogue import measure
 from inferometer.core.query.plans import MetricsPlan
 from inferometer.core.query.questions import Granularity, Problem, QueryRefusedError
-from inferometer.core.query.ranges import coarser, widened, window_bounds
+from inferometer.core.query.ranges import LENGTHS_S, coarser, widened, window_bounds
 from inferometer.core.query.relations import (
     LOG_RELATION,
     Kept,
@@ -189,6 +189,14 @@ def _gone(query: MetricsQuery, order_by: Measure, kept_cubes: list[Kept], log: K
     fits = [each for each in kept_cubes if each.since < query.time_range.end]
     if fits:
         finest = min(fits, key=lambda each: each.relation.window_s)
+        if query.may_coarsen or LENGTHS_S[query.granularity] >= finest.relation.window_s:
+            # Long enough, so it is the zone: its hours begin at half past, or at a quarter.
+            return Problem(
+                "time_zone",
+                f"windows of {query.time_range.zone} begin inside {finest.label}, and nothing "
+                "shorter is kept for this range any more",
+                "ask for time_zone=UTC, or for granularity=total",
+            )
         return Problem(
             "granularity",
             f"nothing that fits {query.granularity} is kept for this range any more",

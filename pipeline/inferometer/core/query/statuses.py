@@ -7,7 +7,7 @@ import re
 from inferometer.core.events import STATUS_CLASSES, status_class
 from inferometer.core.query.questions import Filter, Match, Problem, QueryRefusedError
 
-_CODE = re.compile(r"\d{1,3}")
+_CODE = re.compile(r"\d{1,3}", re.ASCII)
 _MOST_CODE = 999
 
 

@@ -15,6 +15,7 @@ from inferometer.web.api.describing import page
 from inferometer.web.api.documents import Document
 from inferometer.web.identity.desks import TokenUnknownError
 from inferometer.web.identity.roles import Caller, ForbiddenError, Role
+from inferometer.web.identity.token_records import MAX_NAME_CHARS, MAX_WORKSPACE_CHARS
 
 if TYPE_CHECKING:
     from inferometer.web.api.desk import Desk
@@ -56,9 +57,11 @@ class TokensDocument(Document):
 class TokenBody(Document):
     """A token to make."""
 
-    name: str = Field(min_length=1, max_length=128)
+    name: str = Field(min_length=1, max_length=MAX_NAME_CHARS)
     role: Role = Role.VIEWER
-    workspace: str | None = Field(default=None, max_length=256, description="null for all")
+    workspace: str | None = Field(
+        default=None, max_length=MAX_WORKSPACE_CHARS, description="null for all"
+    )
     expires_at: AwareDatetime | None = None
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from inferometer.core.query.cursors import MOST_CHARACTERS
+from inferometer.core.query.filters import MOST_FILTERS
 from inferometer.core.query.questions import Comparison, Statuses
+from inferometer.core.query.reading import (
+    DEFAULT_MEASURE,
+    MOST_GROUPED,
+    MOST_MEASURES,
+    MOST_TEXT_CHARACTERS,
+    MOST_TOP,
+)
 from inferometer.web.api.parameters import Choice, Share, Text, Texts, Whole
 
 WORKSPACE = Text(
@@ -32,6 +41,7 @@ FILTER = Texts(
     "(begins so), `metadata.tenant=acme`; `\\,` is a comma inside a value.",
     is_split=False,
     example="model=a,b",
+    most=MOST_FILTERS,
 )
 RANGE = (FROM, TO, TIME_ZONE)
 SCOPE = (WORKSPACE, *RANGE, FILTER)
@@ -40,13 +50,15 @@ MEASURE = Texts(
     "measure",
     "What to measure, by the names of `/measures`; repeated, or with commas. Also any "
     "`<duration>_p<NN>_ms` and `<duration>_share_below_<N>ms`.",
-    default=("requests",),
+    default=(DEFAULT_MEASURE,),
     example="ttft_p99_ms",
+    most=MOST_MEASURES,
 )
 GROUP_BY = Texts(
     "group_by",
     "Dimensions by the names of `/dimensions`, and `metadata.<key>`; repeated, or with commas.",
     example="model",
+    most=MOST_GROUPED,
 )
 GRANULARITY = Text(
     "granularity",
@@ -60,10 +72,14 @@ TOP = Whole(
     "How many groups have a series of their own; the others are one more, `__other__`.",
     10,
     least=1,
-    most=200,
+    most=MOST_TOP,
 )
 ORDER_BY = Text(
-    "order_by", "The measure that ranks groups, highest first; by default the first.", max_chars=64
+    "order_by",
+    "The measure that ranks groups, highest first; it need not be one of `measure`.",
+    default=DEFAULT_MEASURE,
+    example="cost_usd",
+    max_chars=64,
 )
 STATUSES = Choice(
     "statuses", "The requests whose latencies count: successes, or all.", Statuses.SUCCESSES
@@ -75,11 +91,17 @@ COMPARE = Choice(
     Comparison.NONE,
 )
 BASELINE_FILTER = Texts(
-    "baseline_filter", "As `filter`, for `compare=baseline`.", is_split=False, example="model=a"
+    "baseline_filter",
+    "As `filter`, for `compare=baseline`.",
+    is_split=False,
+    example="model=a",
+    most=MOST_FILTERS,
 )
-PERCENTILE = Share("percentile", "The percentile of latencies.", 0.95, least=0.001, most=0.999)
-PREFIX = Text("prefix", "Only what begins so.")
-CURSOR = Text("cursor", "Where the page before ended: its `next_cursor`.")
+PERCENTILE = Share("percentile", "The percentile of latencies.", 0.95, least=0, most=1)
+PREFIX = Text("prefix", "Only what begins so.", max_chars=MOST_TEXT_CHARACTERS)
+CURSOR = Text(
+    "cursor", "Where the page before ended: its `next_cursor`.", max_chars=MOST_CHARACTERS
+)
 MEASURE_OF_CHANGES = Text(
     "measure",
     "What changed: a measure that is a sum, such as `cost_usd`, `requests` or `failures`.",

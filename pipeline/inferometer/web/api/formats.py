@@ -51,6 +51,10 @@ _QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 FORMAT = Choice("format", "The form of the answer; by default what `Accept` asks for.", Format.JSON)
 FORMAT_JSON = Choice("format", "The form of the answer.", JsonOnly.JSON)
 ALL_FORMATS = tuple(Format)
+CSV_TEXTS = (
+    "in CSV a text that a spreadsheet would run as a formula (it begins with =, +, -, @, a tab or a "
+    "return) has an apostrophe in front"
+)
 
 
 def chosen_format(request: Request, asked: Asked) -> Format:

@@ -9,12 +9,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inferometer.core.query.questions import Granularity
+from inferometer.core.query.questions import (
+    Comparison,
+    Granularity,
+    Problem,
+    QueryRefusedError,
+)
 from inferometer.core.query.reading import read_changes, read_metrics
 from inferometer.web.api import common_parameters as common
 from inferometer.web.api.describing import page
 from inferometer.web.api.documents import cost_scope, coverage_json, freshness_json
-from inferometer.web.api.formats import FORMAT, Format
+from inferometer.web.api.formats import CSV_TEXTS, FORMAT, Format
 from inferometer.web.api.metric_documents import ChangesDocument, MetricsDocument
 from inferometer.web.api.workers import Opened
 
@@ -69,7 +74,8 @@ def metrics_routes(desk: Desk, services: Services) -> APIRouter:
         **page(
             MetricsDocument,
             "Any measure, by any group and window. As CSV, JSON lines or Parquet: a row a window "
-            "and group, every group, exact decimals for money.",
+            "and group, every group, exact decimals for money, nothing to compare with; "
+            f"{CSV_TEXTS}.",
             METRICS,
         ),
     )
@@ -78,6 +84,7 @@ def metrics_routes(desk: Desk, services: Services) -> APIRouter:
         form = desk.form(call)
         query = call.read(read_metrics)
         if form is not Format.JSON:
+            _check_of_file(query, form)
             opens = functools.partial(_export, services, query, form)
             return await desk.export(call, "metrics", form, opens)
         return await desk.answer(
@@ -105,6 +112,17 @@ def metrics_routes(desk: Desk, services: Services) -> APIRouter:
         )
 
     return routes
+
+
+def _check_of_file(query: MetricsQuery, form: Format) -> None:
+    if query.comparison is not Comparison.NONE:
+        raise QueryRefusedError(
+            Problem(
+                "compare",
+                f"a file of {form} holds one span, with nothing to compare it with",
+                "leave compare out and ask for a file of each span, or ask for format=json",
+            )
+        )
 
 
 def _export(services: Services, query: MetricsQuery, form: Format) -> Opened:

@@ -197,6 +197,7 @@ class Texts(Parameter[tuple[str, ...]]):
     _: KW_ONLY
     is_split: bool = True
     example: str = ""
+    most: int = MAX_VALUES
 
     def read(self, text: str) -> tuple[str, ...]:
         """Return the items of one text."""
@@ -213,8 +214,8 @@ class Texts(Parameter[tuple[str, ...]]):
         if not texts:
             return self.default
         items = dict.fromkeys(item for text in texts for item in self.read(plain(text)))
-        if len(items) > MAX_VALUES:
-            raise RefusedTextError(f"it has {len(items)} items", f"give {MAX_VALUES} at most")
+        if len(items) > self.most:
+            raise RefusedTextError(f"it has {len(items)} items", f"give {self.most} at most")
         return tuple(items)
 
     def schema(self) -> Schema:
@@ -222,7 +223,7 @@ class Texts(Parameter[tuple[str, ...]]):
         item: Schema = {"type": "string", "maxLength": MAX_TEXT_CHARS * 4}
         if self.example:
             item["examples"] = [self.example]
-        said: Schema = {"type": "array", "items": item, "maxItems": MAX_VALUES}
+        said: Schema = {"type": "array", "items": item, "maxItems": self.most}
         return {**said, "default": list(self.default)} if self.default else said
 
 

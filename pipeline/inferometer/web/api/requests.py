@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from inferometer.core.query.cursors import encode_place
 from inferometer.core.query.plans import LOG
-from inferometer.core.query.reading import read_log
+from inferometer.core.query.reading import MOST_TEXT_CHARACTERS, read_log
 from inferometer.web.api import common_parameters as common
 from inferometer.web.api.describing import page
 from inferometer.web.api.documents import coverage_json, freshness_json
-from inferometer.web.api.formats import FORMAT, Format
+from inferometer.web.api.formats import CSV_TEXTS, FORMAT, Format
 from inferometer.web.api.log_documents import AttemptsDocument, RequestsDocument
 from inferometer.web.api.parameters import Flag, Text, Texts, Whole
 from inferometer.web.api.problems import NotFoundError
@@ -36,8 +36,10 @@ MODEL = Texts("model", "Only these models; short for a filter.")
 STATUS = Texts(
     "status", "Only these HTTP codes or classes (2xx, 4xx, 429, 499, 5xx, other).", example="429"
 )
-REQUEST_ID = Text("request_id", "Only the attempts of this request.")
-EVENT_ID = Text("event_id", "Only this event.")
+REQUEST_ID = Text(
+    "request_id", "Only the attempts of this request.", max_chars=MOST_TEXT_CHARACTERS
+)
+EVENT_ID = Text("event_id", "Only this event.", max_chars=MOST_TEXT_CHARACTERS)
 USER_ID = Texts("user_id", "Only these users; short for a filter.")
 FINAL_ONLY = Flag("final_only", "Only the attempts that callers got.")
 LIMIT = Whole(
@@ -71,7 +73,7 @@ def request_routes(desk: Desk, services: Services) -> APIRouter:
         **page(
             RequestsDocument,
             "Attempts of the log, newest first, page by page. As CSV, JSON lines or Parquet: every "
-            "column; the headers X-Row-Count, X-Row-Limit and X-Is-Truncated say how many rows.",
+            f"column; {CSV_TEXTS}; the headers X-Row-Count, X-Row-Limit and X-Is-Truncated say how many rows.",
             REQUESTS,
         ),
     )

@@ -32,6 +32,8 @@ QUESTION = LogQuery(
     workspace_id="w", time_range=TimeRange(NOW - timedelta(days=1), NOW), filters=FILTERS
 )
 PLACE = (1_767_600_000_000_001, "event-1")
+MAX_ID_CHARS = 256
+"""Of the contract of events."""
 
 
 def test_a_cursor_goes_on_after_its_row() -> None:
@@ -59,6 +61,12 @@ def test_a_cursor_of_another_question_is_refused(other: LogQuery) -> None:
     with pytest.raises(QueryRefusedError, match="begin again without cursor") as caught:
         decode_place(other, encode_place(QUESTION, PLACE))
     assert caught.value.problems[0].parameter == "cursor"
+
+
+@pytest.mark.parametrize("character", ["x", "\U0001f600", "\u4f60", "\x01", '"'])
+def test_a_cursor_of_the_longest_id_is_taken_back(character: str) -> None:
+    place = (PLACE[0], character * MAX_ID_CHARS)
+    assert decode_place(QUESTION, encode_place(QUESTION, place)) == LogPlace(*place)
 
 
 @given(st.binary(max_size=60))

@@ -107,6 +107,20 @@ def test_what_nothing_keeps_any_more_is_refused_with_the_parameter_and_the_remed
         planned(from_="2020-01-01", to="2020-02-01")
 
 
+@pytest.mark.parametrize("granularity", ["auto", "1d", "1h"])
+def test_old_windows_of_a_zone_that_is_half_an_hour_off_are_refused_with_a_remedy_that_works(
+    granularity: str,
+) -> None:
+    old = {"from_": "2026-05-01", "to": "2026-05-11", "granularity": granularity}
+    with pytest.raises(QueryRefusedError, match="begin inside roll-ups of an hour") as caught:
+        planned(**old, time_zone="Asia/Kolkata")
+    [problem] = caught.value.problems
+    assert problem.parameter == "time_zone"
+    assert problem.remedy == "ask for time_zone=UTC, or for granularity=total"
+    assert planned(**old, time_zone="UTC").coverage.is_whole
+    assert planned(**{**old, "granularity": "total"}, time_zone="Asia/Kolkata").coverage.is_whole
+
+
 def test_a_narrow_old_range_is_widened_to_what_is_kept_and_said_to_be() -> None:
     found = planned(from_="2026-05-01T10:20Z", to="2026-05-01T10:50Z", granularity="total")
     assert found.plan.relation.name == "service_1h_rows"

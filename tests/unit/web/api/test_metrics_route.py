@@ -80,6 +80,12 @@ def test_json_lines_and_parquet_hold_the_same_rows(filled: Bench) -> None:
     ]
 
 
+def test_a_file_is_refused_that_would_leave_out_the_comparison(filled: Bench) -> None:
+    problems = filled.refused(f"{ASKED}&compare=previous&format=csv")
+    assert set(problems) == {"compare"}
+    assert "nothing to compare it with" in problems["compare"]
+
+
 def test_every_problem_comes_at_once(filled: Bench) -> None:
     problems = filled.refused(
         "/metrics?measure=nope&group_by=modle&granularity=7m&top=0&order_by=zzz&statuses=some"
