@@ -87,7 +87,11 @@ LOG = LogQuery(
     is_final_only=True,
     after=LogPlace(7, "e"),
 )
-COLUMNS = {"event_id": "String", "user_id": "LowCardinality(String)", "metadata": "Map(LowCardinality(String), String)"}
+COLUMNS = {
+    "event_id": "String",
+    "user_id": "LowCardinality(String)",
+    "metadata": "Map(LowCardinality(String), String)",
+}
 OF_LOG = Relation("requests", 0)
 TOTAL = Granularity.TOTAL
 
