@@ -17,8 +17,7 @@ from inferometer.errors import PipelineError
 
 if TYPE_CHECKING:
     from inferometer.cli.command import Context
-    from inferometer.clickhouse.bills import StoredBill
-    from inferometer.core.bills import Bill
+    from inferometer.core.bills import Bill, StoredBill
 
 SUMMARY = "import or remove providers' bills, and show them beside what prices said"
 EXAMPLE = """

@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from inferometer.clickhouse.query_filters import micros
 from inferometer.clickhouse.store import ClickHouseChunkStore
+from inferometer.core.bills import StoredBill
 from inferometer.names import BILLS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
     from decimal import Decimal
 
     from inferometer.clickhouse.connect import StoreConnection
@@ -44,19 +45,6 @@ class LastImport:
 FROM bills
 WHERE source = {source:String}"""
         return text, {"source": self.source}
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBill:
-    """What the last import of a source says."""
-
-    source: str
-    amounts: int
-    providers: tuple[str, ...]
-    first_day: date
-    last_day: date
-    total_usd: Decimal
-    imported_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

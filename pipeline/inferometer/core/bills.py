@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,19 @@ class BilledKey:
     """As events name it."""
     model: str
     """Empty where the bill does not name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBill:
+    """What the last import of a source says."""
+
+    source: str
+    amounts: int
+    providers: tuple[str, ...]
+    first_day: date
+    last_day: date
+    total_usd: Decimal
+    imported_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
