@@ -104,7 +104,8 @@ class Night:
                 "state": state, "severity": "page" if is_firing else "",
                 "incident_id": "i1" if is_firing else "", "burn": None if left is None else 2.0,
                 "budget_left": left, "exhausts_in_s": 7200 if is_firing else None,
-                "true_rules": ["page-fast"] if is_firing else [], "at": self.begun.isoformat(),
+                "true_rules": ["page-fast"] if is_firing else [], "suppressed_by": [],
+                "at": self.begun.isoformat(),
             }  # fmt: skip
 
         broken = "firing" if self.is_broken else "ok"

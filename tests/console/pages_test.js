@@ -6,7 +6,7 @@ const bytes = await import(`${PAGES}record_bytes.js`);
 const { arrange } = await import(`${PAGES}log_fields.js`);
 const { KEPT_S, LiveSeconds, SHOWN_MODELS } = await import(`${PAGES}live_seconds.js`);
 const { isPriceOf } = await import(`${PAGES}price_rules.js`);
-const { happening } = await import(`${PAGES}incident_words.js`);
+const { happening, suppressionWord } = await import(`${PAGES}incident_words.js`);
 const { volumeQuery } = await import(`${PAGES}log_query.js`);
 const { windowLength } = await import(`${PAGES}window_lengths.js`);
 const { scopeQuery, spanQuery } = await import(`${PAGES}span_query.js`);
@@ -33,6 +33,13 @@ function appOf(search) {
     },
   };
 }
+
+Deno.test("who mutes an incident that fires is told apart: people, or another incident", () => {
+  strictEqual(suppressionWord([]), "");
+  strictEqual(suppressionWord(["maintenance:drivers", "incident-7"]), "silenced");
+  strictEqual(suppressionWord(["silence:0a1b"]), "silenced");
+  strictEqual(suppressionWord(["incident-7"]), "inhibited");
+});
 
 Deno.test("bytes are dumped as offset, hexadecimal and what can be printed", () => {
   const lines = bytes.hexDump(bytes.bytesOf(btoa("\x00\xffARROW1 and more!~"))).split("\n");

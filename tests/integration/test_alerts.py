@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inferometer.core.slo.board_snapshots import Kept
 from inferometer.kafka.alert_outputs import KafkaSnapshots
 from inferometer.kafka.alert_producer import AlertProducer, Outgoing
 from inferometer.kafka.local_broker import free_port
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tests.services.kafka import KafkaService
 
 pytestmark = pytest.mark.integration
+
+PRODUCER_QUEUE_RECORDS = 100_000
+"""What librdkafka holds unless told otherwise (`queue.buffering.max.messages`)."""
 
 
 def test_an_outage_is_told_once_though_the_process_is_killed_again_and_again(
@@ -115,20 +119,49 @@ def test_an_objective_that_is_removed_while_it_fires_ends_its_incident(
         assert (ending["labels"]["slo"], ending["reason"]) == ("to-go", "rule_removed")
 
 
+def test_more_is_told_at_once_than_the_queue_of_the_producer_holds(
+    kafka_broker: KafkaService,
+) -> None:
+    topic = kafka_broker.new_topic(partitions=1)
+    kafka = KafkaSettings(bootstrap_servers=kafka_broker.bootstrap_servers, topic=topic)
+    count = PRODUCER_QUEUE_RECORDS + 1000
+    with AlertProducer(kafka) as producer, PartitionReader(kafka) as reader:
+        producer.send([Outgoing(topic, b"%d" % number, partition=0) for number in range(count)])
+        values = [message.value() for message in reader.messages(topic, 0)]
+    assert values == [b"%d" % number for number in range(count)]
+
+
 def test_a_snapshot_is_whole_or_the_one_before(kafka_broker: KafkaService) -> None:
     topic = kafka_broker.new_topic(partitions=2)
     kafka = KafkaSettings(bootstrap_servers=kafka_broker.bootstrap_servers, topic=topic)
     with AlertProducer(kafka) as producer, PartitionReader(kafka) as reader:
         store = KafkaSnapshots(producer, reader, topic)
-        assert store.latest(1) is None
+        assert store.latest(1) == Kept()
         large = bytes(range(256)) * 8000
         for snapshot in (b"first", large, b"third"):
             store.save(1, snapshot)
-            assert KafkaSnapshots(producer, reader, topic).latest(1) == snapshot
-        assert store.latest(0) is None
+            assert KafkaSnapshots(producer, reader, topic).latest(1) == Kept(snapshot)
+        assert store.latest(0) == Kept()
         # A writer that dies before its manifest: pieces of the next generation, and no more.
         producer.send([Outgoing(topic, bytes(8) + b"half", key=b"b/0", partition=1)])
         again = KafkaSnapshots(producer, reader, topic)
-        assert again.latest(1) == b"third"
+        assert again.latest(1) == Kept(b"third")
         again.save(1, b"fourth")
-        assert KafkaSnapshots(producer, reader, topic).latest(1) == b"fourth"
+        assert KafkaSnapshots(producer, reader, topic).latest(1) == Kept(b"fourth")
+
+
+def test_what_was_told_is_kept_until_a_later_snapshot_holds_it(kafka_broker: KafkaService) -> None:
+    topic = kafka_broker.new_topic(partitions=1)
+    kafka = KafkaSettings(bootstrap_servers=kafka_broker.bootstrap_servers, topic=topic)
+    with AlertProducer(kafka) as producer, PartitionReader(kafka) as reader:
+        store = KafkaSnapshots(producer, reader, topic)
+        large = bytes(range(256)) * 8000
+        for told in (b"first", large):
+            store.save_told(0, told)
+            assert KafkaSnapshots(producer, reader, topic).latest(0) == Kept(None, told)
+        store.save(0, b"whole")
+        assert KafkaSnapshots(producer, reader, topic).latest(0) == Kept(b"whole")
+        again = KafkaSnapshots(producer, reader, topic)
+        again.latest(0)
+        again.save_told(0, b"third")
+        assert KafkaSnapshots(producer, reader, topic).latest(0) == Kept(b"whole", b"third")

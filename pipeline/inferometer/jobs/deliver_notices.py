@@ -76,10 +76,13 @@ class NoticeDelivery:
         return self._book.next_due_us()
 
     async def forget(self) -> int:
-        """Drop from the ledger what has been over for long; returns how many entries."""
-        ids = self._book.forget(now_us=self._clock_us())
-        await self._ledger.remove(ids)
-        return len(ids)
+        """Drop from the ledger what has been over for long; returns how many entries.
+
+        Raises BrokerError; another call drops them then.
+        """
+        now_us = self._clock_us()
+        await self._ledger.remove(self._book.outdated(now_us=now_us))
+        return len(self._book.forget(now_us=now_us))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until told to stop, then let the attempts under way end.

@@ -233,6 +233,7 @@ class EvaluateAlerts:
     def _watch(self, partition: _Partition) -> None:
         outcome = partition.board.watch(
             now_s=int(self._clock().timestamp()),
+            monotonic_s=self._monotonic(),
             gauges=self._gauges(),
             mutes=self._mutes(),
             intervals=self._intervals,

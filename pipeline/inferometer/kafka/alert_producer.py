@@ -11,11 +11,12 @@ from inferometer.kafka.librdkafka_clients import durable_producer
 from inferometer.kafka.topics import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inferometer.kafka.settings import KafkaSettings
 
 DELIVERY_TIMEOUT_S = 30.0
+POLL_S = 0.05
 ANY_PARTITION = -1
 
 
@@ -55,19 +56,15 @@ class AlertProducer:
 
         try:
             for record in records:
-                producer.produce(
-                    record.topic,
-                    record.value,
-                    key=record.key,
-                    partition=record.partition,
-                    on_delivery=heard,
-                )
-        except (KafkaException, BufferError) as error:
+                if failures:
+                    raise self._refused(failures[0])
+                _enqueue(producer, record, heard)
+        except KafkaException as error:
             raise self._refused(str(error)) from error
         for _ in records:
             # The callbacks of one thread may be served by another.
             while not waiting.acquire(blocking=False):
-                producer.poll(0.05)
+                producer.poll(POLL_S)
         if failures:
             raise self._refused(failures[0])
 
@@ -98,3 +95,23 @@ class AlertProducer:
             f"({reason}); it is said again",
             retryable=True,
         )
+
+
+def _enqueue(producer: Any, record: Outgoing, heard: Callable[[Any, Any], None]) -> None:
+    """Queue a record; when there are more than the queue holds, as soon as it has room.
+
+    It has room within the delivery timeout: whatever is queued has arrived or failed by then.
+    """
+    while True:
+        try:
+            producer.produce(
+                record.topic,
+                record.value,
+                key=record.key,
+                partition=record.partition,
+                on_delivery=heard,
+            )
+        except BufferError:
+            producer.poll(POLL_S)
+        else:
+            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from inferometer.errors import PipelineError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 FORGET_EVERY_S = 3600.0
 
+logger = logging.getLogger(__name__)
+
 
 class OwnedDelivery:
     """A `Delivery`: each ownership begins with a restored book; all calls belong to one loop."""
@@ -30,12 +33,14 @@ class OwnedDelivery:
         log: AttemptLog,
         sender: NoticeSender,
         clock_us: Callable[[], int],
+        forget_every_s: float = FORGET_EVERY_S,
     ) -> None:
         self._receivers = receivers
         self._ledger = ledger
         self._log = log
         self._sender = sender
         self._clock_us = clock_us
+        self._forget_every_s = forget_every_s
         self._delivery: NoticeDelivery | None = None
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,7 +64,7 @@ class OwnedDelivery:
         self._delivery = delivery
         self._tasks = [
             asyncio.create_task(delivery.run(self._stopping), name="deliver-notices"),
-            asyncio.create_task(_forget_now_and_then(delivery), name="forget-notices"),
+            asyncio.create_task(self._forget_now_and_then(delivery), name="forget-notices"),
         ]
 
     async def accept(self, notices: Sequence[Notice]) -> None:
@@ -82,8 +87,14 @@ class OwnedDelivery:
             with contextlib.suppress(asyncio.CancelledError, PipelineError):
                 await task
 
-
-async def _forget_now_and_then(delivery: NoticeDelivery) -> None:
-    while True:
-        await asyncio.sleep(FORGET_EVERY_S)
-        await delivery.forget()
+    async def _forget_now_and_then(self, delivery: NoticeDelivery) -> None:
+        while True:
+            await asyncio.sleep(self._forget_every_s)
+            try:
+                await delivery.forget()
+            except PipelineError as error:
+                logger.warning(
+                    "notices that are long over stay in the ledger until the next try: %s",
+                    error,
+                    extra={"reason": "ledger_not_tidied"},
+                )

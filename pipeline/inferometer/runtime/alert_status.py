@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from inferometer.core.alerts.conditions import Condition
+from inferometer.core.alerts.mute_book import MAINTENANCE, SILENCE
 from inferometer.core.slo.board_snapshots import restored
 from inferometer.core.slo.definitions import Severity
 from inferometer.kafka.alert_outputs import KafkaSnapshots
@@ -19,7 +20,7 @@ from inferometer.kafka.topics import describe_topic
 from inferometer.runtime.alert_setup import load_setup, member_settings, topic_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from inferometer.config import Settings
     from inferometer.core.alerts.incidents import Incident
@@ -75,11 +76,7 @@ def _weight(incident: Incident) -> tuple[bool, bool, bool]:
 
 def _row(standing: Observation, incident: Incident | None, tick_s: int) -> Row:
     budget, subject = standing.budget, standing.subject
-    burns = [
-        reading.facts.long.burn
-        for reading in standing.readings
-        if reading.facts is not None and reading.facts.long is not None
-    ]
+    firing = incident if incident is not None and incident.is_firing else None
     return {
         "workspace": subject.workspace,
         "service": subject.service,
@@ -88,14 +85,32 @@ def _row(standing: Observation, incident: Incident | None, tick_s: int) -> Row:
         "state": _state(standing, incident),
         "severity": str(incident.severity) if incident is not None else "",
         "incident_id": incident.incident_id if incident is not None else "",
-        "burn": round(burns[0], 3) if burns else None,
+        "burn": _burn(standing, () if firing is None else firing.rules),
         "budget_left": None if budget is None else round(budget.remaining, 4),
         "exhausts_in_s": None if budget is None else budget.exhausts_in_s,
         "true_rules": [
             reading.rule for reading in standing.readings if reading.condition is Condition.TRUE
         ],
+        "suppressed_by": ([] if firing is None else [*firing.silenced_by, *firing.inhibited_by]),
         "at": datetime.fromtimestamp(tick_s, tz=UTC).isoformat(),
     }
+
+
+def _burn(standing: Observation, firing: Collection[str]) -> float | None:
+    """Return the burn of the most urgent rule that fires or is true, else of the first rule."""
+    burns = [
+        (
+            (
+                reading.rule in firing,
+                reading.condition is Condition.TRUE,
+                reading.severity is Severity.PAGE,
+            ),
+            reading.facts.long.burn,
+        )
+        for reading in standing.readings
+        if reading.facts is not None and reading.facts.long is not None
+    ]
+    return round(max(burns, key=lambda one: one[0])[1], 3) if burns else None
 
 
 def _state(standing: Observation, incident: Incident | None) -> str:
@@ -128,12 +143,19 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         place,
         ",".join(f"{name}={value}" for name, value in row["group"].items()) or "-",
-        f"{row['state']} {row['severity']}".strip(),
+        f"{row['state']} {row['severity']}".strip() + _suppression(row["suppressed_by"]),
         "-" if row["burn"] is None else f"{row['burn']:g}",
         "-" if left is None else f"{left:.1%}",
         "-" if ends is None else _span(ends),
         ",".join(row["true_rules"]) or "-",
     )
+
+
+def _suppression(suppressed_by: list[str]) -> str:
+    if not suppressed_by:
+        return ""
+    by_people = any(each.startswith((SILENCE, MAINTENANCE)) for each in suppressed_by)
+    return ", silenced" if by_people else ", inhibited"
 
 
 def _span(seconds: int) -> str:

@@ -146,13 +146,15 @@ class Pipeline:
         self.counts = MemoryCounts(self.targets)
         self.log = MemorySourceLog()
         self.now_us = START_S * 1_000_000
+        self.jumped_us = 0
+        """How far the clock was set forward, or back; time itself goes on as before."""
         self.read = [0] * self.targets
         self.next_offsets = [0] * self.source_partitions
         self.counter = self.new_counter()
         self.evaluator = self.new_evaluator()
 
     def clock(self) -> datetime:
-        return datetime.fromtimestamp(self.now_us / 1e6, tz=UTC)
+        return datetime.fromtimestamp((self.now_us + self.jumped_us) / 1e6, tz=UTC)
 
     def source(self, partition: int, topic: str = TOPIC) -> StreamPartition:
         return StreamPartition(topic, partition, self.stream_id)

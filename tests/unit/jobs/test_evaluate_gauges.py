@@ -117,6 +117,58 @@ def test_a_group_that_stays_far_behind_is_a_ticket_that_ends_when_it_has_caught_
     assert [n.transition.value for n in pipeline.output.notices] == ["firing", "resolved"]
 
 
+HOUR_US = 3600 * 1_000_000
+
+
+def wait(pipeline: Pipeline, seconds: int) -> None:
+    """Let time pass in which nothing is counted."""
+    for _ in range(seconds // 10):
+        pipeline.now_us += 10_000_000
+        pipeline.evaluator.idle(StreamPartition(COUNTS, 0, "counts-1"), 0)
+
+
+def test_a_clock_that_jumps_forward_pages_nobody_and_a_stall_still_does() -> None:
+    pipeline = Watched()
+    pipeline.feed(incident_trace(minutes=10, incident=(90, 90)), chunk=100)
+    wait(pipeline, 10)
+    pipeline.jumped_us = HOUR_US
+    wait(pipeline, 200)
+    assert pipeline.output.notices == []
+    wait(pipeline, 200)
+    (notice,) = pipeline.output.notices
+    assert (notice.labels["slo"], notice.severity) == ("watermark-stalled", Severity.PAGE)
+
+
+def test_after_a_clock_was_set_back_its_rules_are_judged_all_the_same() -> None:
+    pipeline = WatchedLag()
+    pipeline.gauges = {"consumer_lag_records": 1_000_001.0}
+    pipeline.feed(incident_trace(minutes=10, incident=(90, 90)), chunk=100)
+    wait(pipeline, 10)
+    pipeline.jumped_us = -HOUR_US
+    wait(pipeline, 900)
+    (notice,) = pipeline.output.notices
+    assert notice.labels["slo"] == "consumer-lag"
+    # Another process finds ticks of an hour that its clock has yet to see.
+    pipeline.evaluator = pipeline.new_evaluator()
+    pipeline.gauges = {"consumer_lag_records": 10.0}
+    wait(pipeline, 3600)
+    told = {one.notification_id: one.transition.value for one in pipeline.output.notices}
+    assert list(told.values()) == ["firing", "resolved"]
+
+
+def test_a_clock_that_was_behind_and_is_put_right_is_believed() -> None:
+    pipeline = Watched()
+    # By more, and the events themselves would be from the future.
+    pipeline.jumped_us = -240 * 1_000_000
+    pipeline.feed(incident_trace(minutes=10, incident=(90, 90)), chunk=100)
+    wait(pipeline, 10)
+    pipeline.jumped_us = 0
+    wait(pipeline, 200)
+    assert pipeline.output.notices == []
+    wait(pipeline, 200)
+    assert [notice.labels["slo"] for notice in pipeline.output.notices] == ["watermark-stalled"]
+
+
 class WatchedQueue(Watched):
     rule = ENQUEUED_TOKENS
 

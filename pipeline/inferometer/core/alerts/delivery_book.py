@@ -30,7 +30,7 @@ from inferometer.core.alerts.ledger import (
 )
 from inferometer.core.alerts.notices import Notice, Status, Transition
 from inferometer.core.alerts.receivers import is_urgent
-from inferometer.core.alerts.retries import SECOND_US, Attempt, judge
+from inferometer.core.alerts.retries import SECOND_US, Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +101,8 @@ class DeliveryBook:
         found = []
         for entry in due:
             endpoint = self._endpoints.get(entry.notice.receiver)
-            if endpoint is not None and endpoint.admits(now_us):
+            urgent = is_urgent(entry.notice)
+            if endpoint is not None and endpoint.admits(now_us, is_urgent=urgent):
                 endpoint.started(now_us)
                 found += self._take([started(entry, now_us=now_us)])
         return found
@@ -110,7 +111,7 @@ class DeliveryBook:
         """Take the end of an attempt; returns what became of its notice."""
         entry = self._entries[id_]
         endpoint = self._endpoints[entry.notice.receiver]
-        has_recovered = endpoint.ended(judge(attempt), now_us)
+        has_recovered = endpoint.ended(attempt, now_us)
         found = self._take([ended(entry, attempt, now_us=now_us)])
         if has_recovered:
             # Not written: a restarted process keeps the times of the ledger, which are later.
@@ -124,16 +125,24 @@ class DeliveryBook:
             entry = lanes.head(self._lane(key))
             endpoint = self._endpoints.get(key[0])
             if entry is not None and endpoint is not None and endpoint.running < endpoint.at_once:
-                found.append(max(entry.next_at_us, endpoint.ready_at_us()))
+                ready_us = endpoint.ready_at_us(is_urgent=is_urgent(entry.notice))
+                found.append(max(entry.next_at_us, ready_us))
         return min(found, default=None)
 
-    def forget(self, *, now_us: int) -> list[str]:
-        """Drop what has been final for long, and return the ids that leave the ledger.
+    def outdated(self, *, now_us: int) -> list[str]:
+        """Return the ids of what has been final for long, which the ledger need not keep.
 
         The notices of an incident go together, and only after its end has been told.
         """
-        old = [key for key in self._lanes if self._is_over(key, now_us - self._keep_us)]
-        ids = [id_ for key in old for id_ in self._lanes.pop(key)]
+        return [id_ for key in self._over(now_us) for id_ in self._lanes[key]]
+
+    def forget(self, *, now_us: int) -> list[str]:
+        """Drop what is outdated, and return its ids.
+
+        Asked with the instant of `outdated`, once the ledger has let go of it; what somebody asked
+        to be sent again meanwhile stays.
+        """
+        ids = [id_ for key in self._over(now_us) for id_ in self._lanes.pop(key)]
         for id_ in ids:
             del self._entries[id_]
         return ids
@@ -190,6 +199,9 @@ class DeliveryBook:
         lanes_ = [self._lane(key) for key in self._busy if key[0] == receiver]
         waiting = [e for lane in lanes_ for e in lane if e.state is NoticeState.PLANNED]
         return [replace(e, next_at_us=min(e.next_at_us, now_us)) for e in waiting]
+
+    def _over(self, now_us: int) -> list[LaneKey]:
+        return [key for key in self._lanes if self._is_over(key, now_us - self._keep_us)]
 
     def _is_over(self, key: LaneKey, horizon_us: int) -> bool:
         if key in self._busy:

@@ -1,7 +1,7 @@
-"""How fast one endpoint may be called: its breaker, its rate, and how many calls at once.
+"""How fast one endpoint may be called: its breaker, its rate, how many calls at once, and pauses.
 
 Invariant: an endpoint that fails is still tried, at least each `open_s` while something urgent is
-due, so that its recovery is noticed within that time.
+due, so that its recovery is noticed within that time, unless it asked for a pause itself.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inferometer.core.alerts.retries import SECOND_US, Verdict
+from inferometer.core.alerts.retries import SECOND_US, Verdict, judge, policy_of
 
 if TYPE_CHECKING:
     from inferometer.core.alerts.receivers import Receiver
+    from inferometer.core.alerts.retries import Attempt
 
 MINUTE_US = 60 * SECOND_US
 MAX_DOUBLINGS = 16
@@ -82,17 +83,25 @@ class Endpoint:
     running: int = 0
     starts_us: deque[int] = field(default_factory=deque)
     """Of the last minute, where the receiver has a limit for it."""
+    pause_at_us: int = 0
+    pause_s: int = 0
+    """What its last `Retry-After` asked for, and when."""
 
-    def ready_at_us(self) -> int:
-        """Return the instant from which its breaker and its rate let an attempt start."""
+    def ready_at_us(self, *, is_urgent: bool) -> int:
+        """Return the instant from which its breaker, its rate and its pause let an attempt start.
+
+        Whatever notice was answered with a pause, none is held back longer than its own cap.
+        """
+        pause_s = min(self.pause_s, policy_of(is_urgent=is_urgent).retry_after_cap_s)
+        ready_us = max(self.breaker.ready_at_us(), self.pause_at_us + pause_s * SECOND_US)
         limit = self.receiver.max_per_minute
         if limit is None or len(self.starts_us) < limit:
-            return self.breaker.ready_at_us()
-        return max(self.breaker.ready_at_us(), self.starts_us[-limit] + MINUTE_US)
+            return ready_us
+        return max(ready_us, self.starts_us[-limit] + MINUTE_US)
 
-    def admits(self, now_us: int) -> bool:
+    def admits(self, now_us: int, *, is_urgent: bool) -> bool:
         """Return whether an attempt may start now."""
-        return self.running < self.at_once and now_us >= self.ready_at_us()
+        return self.running < self.at_once and now_us >= self.ready_at_us(is_urgent=is_urgent)
 
     def started(self, now_us: int) -> None:
         """Note that an attempt starts."""
@@ -103,8 +112,12 @@ class Endpoint:
             while self.starts_us[0] <= now_us - MINUTE_US:
                 self.starts_us.popleft()
 
-    def ended(self, verdict: Verdict, now_us: int) -> bool:
+    def ended(self, attempt: Attempt, now_us: int) -> bool:
         """Note how an attempt ended; returns whether the endpoint has recovered by it."""
+        verdict = judge(attempt)
         self.running -= 1
+        # With a refusal it is about that message alone.
+        if verdict is Verdict.RETRY and attempt.retry_after_s is not None:
+            self.pause_at_us, self.pause_s = now_us, attempt.retry_after_s
         self.is_gone |= verdict is Verdict.GONE
         return self.breaker.ended(verdict, now_us)

@@ -15,6 +15,7 @@ from inferometer.core.slo.counting import CountTable
 from inferometer.core.slo.event_view import CELL_S
 from inferometer.core.slo.measure_lanes import BY_CLOCK, WATERMARK_AGE, MetricLane
 from inferometer.core.slo.reducer import TICK_S, Verdict
+from inferometer.core.slo.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ class Board:
     """Tables of definitions that are not, or no longer, evaluated here."""
     left_aside: list[str] = field(default_factory=list)
     """Names of which the snapshot had another definition."""
+    steady_clock: SteadyClock = field(default_factory=SteadyClock)
 
     def __post_init__(self) -> None:
         echoes = [lane for lane in self._metric_lanes() if lane.is_echo]
@@ -115,21 +117,26 @@ class Board:
         self,
         *,
         now_s: int,
+        monotonic_s: float,
         gauges: Mapping[str, float],
         mutes: MuteBook,
         intervals: Intervals,
     ) -> Outcome | None:
-        """Judge the rules about the pipeline itself, at most once in ten seconds of the clock.
+        """Judge the rules about the pipeline itself, at most once in ten seconds.
 
-        `gauges` has what else was just read of the pipeline, by name.
+        `gauges` has what else was just read of the pipeline, by name. A clock that is set does not
+        page: it makes nothing older, and after it was set back the ticks go on.
         """
-        tick_s = now_s // TICK_S * TICK_S
         lanes = [lane for lane in self._metric_lanes() if _is_by_clock(lane)]
         if not lanes or not self.reducer.watermark_us:
             return None
-        if tick_s <= (self.clock_alerts.state.last_tick_s or 0):
+        watermark_s = self.reducer.watermark_us / 1_000_000
+        last_s = self.clock_alerts.state.last_tick_s or 0
+        steady_s = self.steady_clock.read(now_s, monotonic_s, known_s=watermark_s, last_s=last_s)
+        tick_s, now_s = steady_s // TICK_S * TICK_S, min(now_s, steady_s)
+        if tick_s <= last_s:
             return None
-        age_s = now_s - self.reducer.watermark_us / 1_000_000
+        age_s = now_s - watermark_s
         read = {**gauges, WATERMARK_AGE: age_s}
         watched = self.clock_alerts.watched()
         observations: list[Observation] = []

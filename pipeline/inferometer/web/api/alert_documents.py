@@ -26,10 +26,15 @@ class StandingRow(OpenDocument):
     state: str = Field(description="ok, firing, stale, resolved or no data")
     severity: str
     incident_id: str
-    burn: Amount
+    burn: Amount = Field(
+        description="over the long window of the rule that fires, or else the first"
+    )
     budget_left: Amount = Field(description="the share of the budget that is left")
     exhausts_in_s: Amount
     true_rules: list[str]
+    suppressed_by: list[str] = Field(
+        description="while it fires: silences, maintenance windows and incidents that mute it"
+    )
     at: datetime
 
 

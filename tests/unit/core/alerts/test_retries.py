@@ -20,6 +20,7 @@ from inferometer.core.alerts.retries import (
     next_attempt_us,
     retry_after_seconds,
 )
+from inferometer.testing.notices import DELIVERED
 
 NOW_US = 1_767_607_310_000_000
 
@@ -174,15 +175,15 @@ def test_an_open_breaker_lets_one_through_each_half_minute_at_least() -> None:
 def test_an_endpoint_keeps_to_its_rate() -> None:
     endpoint = Endpoint(Receiver(name="pd", max_per_minute=2))
     for _ in range(2):
-        assert endpoint.admits(NOW_US)
+        assert endpoint.admits(NOW_US, is_urgent=True)
         endpoint.started(NOW_US)
-        endpoint.ended(Verdict.DELIVERED, NOW_US)
-    assert not endpoint.admits(NOW_US)
-    assert endpoint.ready_at_us() == NOW_US + 60 * SECOND_US
-    assert endpoint.admits(endpoint.ready_at_us())
+        endpoint.ended(DELIVERED, NOW_US)
+    assert not endpoint.admits(NOW_US, is_urgent=True)
+    assert endpoint.ready_at_us(is_urgent=True) == NOW_US + 60 * SECOND_US
+    assert endpoint.admits(NOW_US + 60 * SECOND_US, is_urgent=True)
 
 
 def test_an_endpoint_takes_only_so_many_at_once() -> None:
     endpoint = Endpoint(Receiver(name="hook"), at_once=1)
     endpoint.started(NOW_US)
-    assert not endpoint.admits(NOW_US)
+    assert not endpoint.admits(NOW_US, is_urgent=True)

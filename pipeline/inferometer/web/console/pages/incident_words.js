@@ -166,6 +166,26 @@ export function stateBadge(state, severity = "") {
 }
 
 /**
+ * Why nobody is told of it; empty where somebody is.
+ * @param {string[]} suppressedBy Silences and maintenance windows by their kind, or incidents.
+ */
+export function suppressionWord(suppressedBy) {
+  if (suppressedBy.length === 0) return "";
+  const isByPeople = suppressedBy.some((each) => /^(silence|maintenance):/.test(each));
+  return isByPeople ? "silenced" : "inhibited";
+}
+
+/**
+ * @param {string[]} suppressedBy
+ * @returns {HTMLElement | null}
+ */
+export function suppressionBadge(suppressedBy) {
+  const word = suppressionWord(suppressedBy);
+  const title = `Nobody is told: ${suppressedBy.join(", ")}`;
+  return word ? h("span", { class: "badge", title }, word) : null;
+}
+
+/**
  * @param {string} kind
  * @returns {string}
  */

@@ -8,7 +8,7 @@ import { select } from "../components/select.js";
 import { emptyState } from "../components/states.js";
 import { table } from "../components/table.js";
 import { formatRatio, formatSpan_s } from "../format.js";
-import { sentence, stateBadge } from "./incident_words.js";
+import { sentence, stateBadge, suppressionBadge } from "./incident_words.js";
 import { createPart } from "./part.js";
 
 /**
@@ -24,6 +24,7 @@ import { createPart } from "./part.js";
  * @property {number | null} budget_left
  * @property {number | null} exhausts_in_s
  * @property {string[]} true_rules
+ * @property {string[]} suppressed_by
  * @property {string} at
  */
 
@@ -170,6 +171,8 @@ function columns(app, onOpen) {
       value: rankOf,
       render: (row) => [
         stateBadge(row.state, row.state === "ok" ? "" : row.severity),
+        " ",
+        suppressionBadge(row.suppressed_by),
         row.incident_id && h(
           "button",
           {
@@ -187,7 +190,7 @@ function columns(app, onOpen) {
       label: "Burn",
       unit: "count",
       definition:
-        "How many times faster than allowed the budget is spent, over the rule's long window; 1 spends it exactly in its period.",
+        "How many times faster than allowed the budget is spent, over the long window of the rule that fires; 1 spends it exactly in its period.",
     },
     {
       key: "budget_left",
