@@ -87,6 +87,9 @@ class _StreamJudge:
     def _judge_record(self, record: int, indexes: NDArray[np.int64]) -> bool:
         """Judge rows of a record by the model; say whether its other rows may enter."""
         table = whole_table(self._records.value(record))
+        if isinstance(table, Refusal):
+            self.judged.records[record] = table
+            return False
         refused: dict[tuple[int, int], tuple[Refusal, bytes]] = {}
         mended: dict[tuple[int, int], Accepted] = {}
         size = 0

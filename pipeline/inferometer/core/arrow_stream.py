@@ -90,9 +90,24 @@ def read_streams(
         yield from _read_part(records, part, found, refusals)
 
 
-def whole_table(value: bytes) -> pa.Table:
-    """Return all columns of a stream that was read before."""
-    return pa.Table.from_batches(_open(value, _options()))
+def whole_table(value: bytes) -> pa.Table | Refusal:
+    """Return all columns of a stream that was read before.
+
+    Those that are no field of events are met here for the first time: offsets of theirs that lead
+    outside of the record would end the process, not raise.
+    """
+    try:
+        batches = _open(value, _options())
+        for batch in batches:
+            batch.validate(full=True)
+        return pa.Table.from_batches(batches)
+    except _UNREADABLE as error:
+        return _unreadable(error)
+
+
+def _unreadable(error: Exception) -> Refusal:
+    detail = f"{type(error).__name__}: {error}"[:_MAX_DETAIL_CHARS]
+    return Refusal(Reason.UNREADABLE_BATCH, detail)
 
 
 def _refusal(found: NDArray[np.int64]) -> Refusal | None:
@@ -139,8 +154,7 @@ def _read_part(
                 plans[schema] = _plan(schema)
             batches = _checked(value, plans[schema], int(found[row, ROWS]))
         except _UNREADABLE as error:
-            detail = f"{type(error).__name__}: {error}"[:_MAX_DETAIL_CHARS]
-            refusals[row] = Refusal(Reason.UNREADABLE_BATCH, detail)
+            refusals[row] = _unreadable(error)
             continue
         if isinstance(batches, Refusal):
             refusals[row] = batches

@@ -52,10 +52,11 @@ class ImportedPrices:
 
 
 def exact_amount(value: object) -> Decimal | None:
-    """Return a JSON number or decimal text as it is written; None for anything else."""
+    """Return a JSON number or decimal text as it is written; None for anything else, NaN among it."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
-        return Decimal(value)
+        amount = Decimal(value)
     except InvalidOperation:
         return None
+    return amount if amount.is_finite() else None

@@ -109,10 +109,14 @@ def import_genai_prices(
     Raises ValueError where it is no such list.
     """
     if not isinstance(providers, list) or not all(
-        isinstance(provider, dict) and isinstance(provider.get("models"), list)
+        isinstance(provider, dict)
+        and isinstance(provider.get("id"), str)
+        and isinstance(provider.get("models"), list)
         for provider in providers
     ):
-        raise ValueError("not a list of providers with models: is this genai-prices' data.json?")
+        raise ValueError(
+            "not a list of providers with id and models: is this genai-prices' data.json?"
+        )
     found = ImportedPrices(source)
     for provider in providers:
         found.providers.append(_provider_rule(provider))
@@ -132,18 +136,20 @@ def _provider_rule(provider: dict[str, Any]) -> ProviderRule:
     )
 
 
-def _import_model(found: ImportedPrices, provider: str, model: dict[str, Any]) -> None:
-    name = f"{provider}/{model['id']}"
+def _import_model(found: ImportedPrices, provider: str, model: Any) -> None:
+    name = f"{provider}/{model.get('id') if isinstance(model, dict) else model}"
     try:
         match = Match.from_rule(model["match"])
         lists = model["prices"] if isinstance(model["prices"], list) else [model]
-        dated = [(_Constraint.of(part.get("constraint")), part["prices"]) for part in lists]
+        dated = [_dated(part) for part in lists]
         variants = [
-            (_Constraint.of(variant.get("constraint")), variant["prices"])
+            _dated(variant)
             for variant in model.get("price_variants") or ()
             if _is_batch(found, name, variant)
         ]
-    except (KeyError, TypeError, ValueError) as error:
+        if not isinstance(model["id"], str) or not dated:
+            raise ValueError("no id that is text, or no prices")  # noqa: TRY301 - as the readers above do
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         found.skip(f"a model that does not read ({error})", name)
         return
     blank = Price(
@@ -154,6 +160,13 @@ def _import_model(found: ImportedPrices, provider: str, model: dict[str, Any]) -
     _add_dated(found, blank, dated)
     _add_batch(found, blank, variants)
     found.models += len(found.entries) > before
+
+
+def _dated(part: dict[str, Any]) -> _Dated:
+    prices = part["prices"]
+    if not isinstance(prices, dict):
+        raise TypeError(f"prices are {prices!r:.40}")
+    return _Constraint.of(part.get("constraint")), prices
 
 
 def _time_of_day_us(text: str) -> int:
@@ -231,9 +244,13 @@ def _add_list(
 def _tiers(found: ImportedPrices, name: str, value: object) -> Iterator[tuple[Decimal, int]]:
     """Yield each amount with the input total above which it holds."""
     tiered: dict[str, Any] = value if isinstance(value, dict) else {"base": value}
+    tiers = tiered.get("tiers", [])
     for amount, threshold in [
         (tiered.get("base"), 0),
-        *((tier.get("price"), tier.get("start")) for tier in tiered.get("tiers", ())),
+        *(
+            (tier.get("price"), tier.get("start")) if isinstance(tier, dict) else (None, None)
+            for tier in (tiers if isinstance(tiers, list) else [tiers])
+        ),
     ]:
         exact = exact_amount(amount)
         if exact is None or not isinstance(threshold, int):

@@ -53,7 +53,8 @@ UNIT_OF_MODE_KEY: dict[tuple[str, str], Unit] = {
 }
 """Keys whose meaning hangs on the model's `mode`: a chat model's seconds are machine time."""
 
-TIER = re.compile(r"_above_(\d+)k_tokens")
+TIER = re.compile(r"_above_(\d{1,9})k_tokens", re.ASCII)
+MAX_TIER_TOKENS = 10**12
 SERVICE_TIERS = ("_flex", "_priority", "_ultrafast", "_balanced", "_decisions")
 BATCH = "_batches"
 PRICE_WORDS = ("cost", "pricing", "multiplier")
@@ -126,7 +127,8 @@ def _provider_rule(name: str, own_models: list[Match]) -> ProviderRule:
 
 def _import_model(found: ImportedPrices, key: str, entry: dict[str, Any], match: Match) -> None:
     amounts: dict[tuple[Unit, Condition], Decimal] = {}
-    mode = entry.get("mode") or ""
+    mode = entry.get("mode")
+    mode = mode if isinstance(mode, str) else ""
     for name, value, condition in _price_keys(entry):
         unit = UNIT_OF_KEY.get(name) or UNIT_OF_MODE_KEY.get((mode, name))
         if name == "input_cost_per_image" and entry.get("output_cost_per_image"):
@@ -180,12 +182,13 @@ def _price_keys(entry: dict[str, Any]) -> Iterator[tuple[str, Any, Condition]]:
 def _ranges(ranges: list[Any]) -> Iterator[tuple[str, Any, Condition]]:
     for part in ranges:
         bounds = part.get("range") if isinstance(part, dict) else None
-        if not isinstance(bounds, list) or not bounds:
+        start = exact_amount(bounds[0]) if isinstance(bounds, list) and bounds else None
+        if start is None or not 0 <= start <= MAX_TIER_TOKENS:
             yield "tiered_pricing without a range", None, NO_CONDITION
             continue
         for name, value in part.items():
             if name != "range":
-                yield name, value, Condition(min_input_tokens=int(bounds[0]))
+                yield name, value, Condition(min_input_tokens=int(start))
 
 
 def _reason(name: str, mode: str) -> str:

@@ -1,6 +1,7 @@
 """What breaks first as the rate grows: limits that more machines alone do not lift.
 
-Invariant: `breaks_at` is the rate from which on every sizing uses more than the limit, to two percent.
+Invariant: `breaks_at` is the rate from which on every sizing uses more than the limit, to two percent,
+or the rate that is asked for, where that comes first: machines are whole, so a use may fall again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Limit:
     use: float
     """As a ratio; over 1 it is broken."""
     breaks_at: float
-    """Events a second; infinite where no rate up to `HIGHEST_RATE` breaks it."""
+    """Events a second; infinite where neither the rate asked for nor any on to the highest breaks it."""
     remedy: str
 
 
@@ -45,11 +46,15 @@ def limits(demand: Demand, costs: UnitCosts) -> list[Limit]:
     """Return every limit, the one that breaks first in front."""
     found = size(demand, costs)
     grid = [size(replace(demand, rate=rate), costs) for rate in _falling_rates()]
-    listed = [
-        Limit(rule.name, rule.use(found, costs), _breaks_at(rule, grid, costs), rule.remedy)
-        for rule in _RULES
-    ]
+    listed = [_limit(rule, found, grid, costs) for rule in _RULES]
     return sorted(listed, key=lambda limit: (limit.breaks_at, -limit.use))
+
+
+def _limit(rule: _Rule, found: Sizing, grid: list[Sizing], costs: UnitCosts) -> Limit:
+    use, breaks_at = rule.use(found, costs), _breaks_at(rule, grid, costs)
+    if use > 1.0:
+        breaks_at = min(breaks_at, found.demand.rate)
+    return Limit(rule.name, use, breaks_at, rule.remedy)
 
 
 def _falling_rates() -> list[float]:

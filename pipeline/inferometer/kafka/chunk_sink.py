@@ -231,20 +231,27 @@ class ChunkSink:
             await asyncio.wait_for(self._budget.wait_for_room(), ROOM_TIMEOUT_S)
 
     def reserve(self, fetched: FetchedRecords) -> None:
-        """Count a fetch that is about to be delivered."""
-        self._budget.take(fetched.size)
+        """Count a fetch that is about to be delivered; one that will be dropped takes no room."""
+        if self._holder_of(fetched) is not None:
+            self._budget.take(fetched.size)
         self._fetched_records += len(fetched.records)
         self._fetched_bytes += fetched.raw_bytes
 
     def take(self, fetched: FetchedRecords) -> None:
         """Buffer a fetch; called by the agent."""
-        partition = self._partitions.get(TopicPartition(fetched.topic, fetched.partition))
-        if partition is None or fetched.epoch != self.epoch:
+        partition = self._holder_of(fetched)
+        if partition is None:
             return
         try:
             partition.take(fetched)
         except BrokerError as error:
             self.fail(error)
+
+    def _holder_of(self, fetched: FetchedRecords) -> PartitionChunks | None:
+        """Return whom a fetch is for; None where it is of an assignment that is no more."""
+        if fetched.epoch != self.epoch:
+            return None
+        return self._partitions.get(TopicPartition(fetched.topic, fetched.partition))
 
     def fail(self, error: BaseException) -> None:
         """Have whoever runs the worker hear of an error; the first one counts."""

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 MIN_JAVA = 17
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 180.0
+"""For formatting its folder, and again for its first answer: slow machines need a minute for each."""
 STOP_TIMEOUT_S = 30.0
-FORMAT_TIMEOUT_S = 60.0
 PORT_FREE_S = 3.0
 FREE_PORTS = range(20_000, 32_000)
 """Below the ports that systems give to outgoing connections: a client that tries a broker which is
@@ -116,7 +116,7 @@ class LocalBroker:
         try:
             for port in self._ports():
                 _require_free(port)
-            self._format(java, jars)
+            self._format(java, jars, timeout_s)
             self._launch(java, jars)
             self._wait_until_ready(timeout_s)
         except BaseException:
@@ -183,7 +183,7 @@ class LocalBroker:
                 retryable=False,
             ) from error
 
-    def _format(self, java: str, jars: Path) -> None:
+    def _format(self, java: str, jars: Path, timeout_s: float) -> None:
         """Make the log folder once; it gets its name when it is whole."""
         log_dir, unfinished = self.folder / "log", self.folder / "log.unfinished"
         if log_dir.is_dir():
@@ -191,14 +191,21 @@ class LocalBroker:
         shutil.rmtree(unfinished, ignore_errors=True)
         config = self._write_properties(unfinished)
         command = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(config)]
-        done = subprocess.run(
-            [java, "-cp", f"{jars}/*", *command],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=FORMAT_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [java, "-cp", f"{jars}/*", *command],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BrokerError(
+                f"Kafka did not format {self.folder} within {timeout_s:g} s; is the machine or its "
+                "disk busy? Try again",
+                retryable=True,
+            ) from error
         if done.returncode:
             raise BrokerError(
                 f"Kafka cannot format {self.folder}:\n{_telling_lines(done.stdout + done.stderr)}",

@@ -212,7 +212,7 @@ class Client:
             self.settings,
             defaults=self.defaults,
             new_id=self.ids.next,
-            place=(self._sender or self._reopen()).place,
+            place=self._place,
             on_too_large=lambda detail: self._account.turn_away(
                 Item(b""), DropReason.TOO_LARGE, detail
             ),
@@ -342,21 +342,24 @@ class Client:
 
     def _put(self, entry: Entry) -> None:
         self._check_size(entry)
-        if self._is_closed:
-            self._account.turn_away(entry, DropReason.CLOSED, "the client is closed")
-        elif not (self._sender or self._reopen()).put(entry):
-            self._account.turn_away(entry, DropReason.BUFFER_FULL, "the buffer is full")
+        if self._is_closed or not (self._sender or self._reopen()).put(entry):
+            self._account.turn_away(entry, *self._why_not())
 
     def _put_all(self, entries: Sequence[Entry]) -> int:
         """Hand over entries, and tell those for which there is no room; return the events taken."""
-        taken = 0
-        reason, detail = DropReason.CLOSED, "the client is closed"
-        if not self._is_closed:
-            taken = (self._sender or self._reopen()).put_all(entries)
-            reason, detail = DropReason.BUFFER_FULL, "the buffer is full"
+        taken = 0 if self._is_closed else (self._sender or self._reopen()).put_all(entries)
         for entry in entries[taken:]:
-            self._account.turn_away(entry, reason, detail)
+            self._account.turn_away(entry, *self._why_not())
         return events_in(entries[:taken])
+
+    def _why_not(self) -> tuple[DropReason, str]:
+        if self._is_closed:
+            return DropReason.CLOSED, "the client is closed"
+        return DropReason.BUFFER_FULL, "the buffer is full"
+
+    def _place(self, second: bytes) -> tuple[bytes, int]:
+        # Closed in a forked child, it opens no producer for what it turns away.
+        return (b"", -1) if self._is_closed else (self._sender or self._reopen()).place(second)
 
     def _check_size(self, entry: Entry) -> None:
         size = len(entry)

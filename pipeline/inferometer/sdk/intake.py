@@ -26,6 +26,7 @@ class Intake:
         self._counts_loose = counts_loose
         self._queue: deque[Entry] = deque()
         self._lock = threading.Lock()
+        self._is_closed = False
         self._queued_bytes = 0
         self._loose_bytes = 0
         self.queued_events = 0
@@ -60,12 +61,17 @@ class Intake:
             if self._counts_loose:
                 room_events -= self.loose_events
                 room_bytes -= self._loose_bytes
-            if queued_events > room_events or queued_bytes > room_bytes:
+            if self._is_closed or queued_events > room_events or queued_bytes > room_bytes:
                 return False
             self.queued_events, self._queued_bytes = queued_events, queued_bytes
             self.accepted += events
             self._queue.extend(entries)
         return True
+
+    def close(self) -> None:
+        """Take nothing more; what waits stays."""
+        with self._lock:
+            self._is_closed = True
 
     def take(self, at_most: int) -> list[Entry]:
         """Return the oldest entries; they count as queued until they are `settled`."""

@@ -211,6 +211,7 @@ class Sender:
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=5.0)
+        self.intake.close()
         with self._step_lock:
             self._store_all()
             self._transport.close()

@@ -323,3 +323,24 @@ def test_batches_have_the_canonical_schema_and_only_the_columns_they_need() -> N
 def test_what_is_no_event_cannot_be_made_a_batch() -> None:
     with pytest.raises(ValueError, match="event 1 is none of"):
         batch_of_json([event(), event(model=5)])
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_a_column_that_is_no_field_is_not_trusted_either(compression: str) -> None:
+    rows = {name: [value, value] for name, value in {**MINIMAL, "ts_end": NOW_US}.items()}
+    # The second row is too old, and a letter shows all columns of it.
+    rows |= {"ts_end": [NOW_US, 5], "extra": ["unlisted", "whatever"]}
+    stream = encode(pa.RecordBatch.from_pydict(rows), compression=compression)
+    places = np.array([0, 8, 16], dtype=np.int32).tobytes()
+    if compression == "none":
+        # Its second text reaches beyond its bytes.
+        spoiled = stream.replace(places, np.array([0, 8, 24], dtype=np.int32).tobytes())
+    else:
+        cut = stream.index(b"\x28\xb5\x2f\xfd", stream.rindex(b"whatever") - 40)
+        spoiled = stream[:cut] + bytes(4) + stream[cut + 4 :]
+    assert spoiled != stream
+    (letter,) = admit_records((ARROW, spoiled)).dead_letters
+    assert letter.refusal.reason is Reason.UNREADABLE_BATCH
+    assert letter.value == spoiled
+    (sound,) = admit_records((ARROW, stream)).dead_letters
+    assert sound.refusal.reason is Reason.EVENT_TIME_TOO_OLD

@@ -262,3 +262,51 @@ def test_another_file_is_not_taken_for_genai_prices(document: Any) -> None:
 @pytest.mark.parametrize("value", [True, None, [], "x", 0.5], ids=str)
 def test_only_exact_numbers_are_amounts(value: object) -> None:
     assert exact_amount(value) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"mode": ["chat"], "input_cost_per_query": 1}, id="mode"),
+        pytest.param({"output_cost_per_token": "sNaN"}, id="signalling NaN"),
+        pytest.param({"input_cost_per_token_above_" + 5_000 * "9" + "k_tokens": 1}, id="tier"),
+        *(
+            pytest.param(
+                {"tiered_pricing": [{"range": [start], "input_cost_per_token": 1}]}, id=str(start)
+            )
+            for start in ("many", None, "Infinity", -1, 10**40)
+        ),
+    ],
+)
+def test_litellm_oddities_are_told_and_cost_no_other_price(odd: dict[str, Any]) -> None:
+    entry = {"litellm_provider": "acme", "output_cost_per_token": Decimal("0.5")}
+    found = import_litellm({"odd": entry | odd, "m": entry})
+    assert found.skipped.total() >= 1
+    assert next(iter(found.examples.values())) == ["odd"]
+    assert cost(found, output_tokens=1) == Decimal("0.5")
+
+
+SOUND: dict[str, Any] = {"id": "m", "match": {"equals": "m"}, "prices": {"output_mtok": 1}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "no model",
+        {"match": {"equals": "odd"}, "prices": {}},
+        SOUND | {"id": 5},
+        SOUND | {"prices": None},
+        SOUND | {"prices": []},
+        SOUND | {"prices": "free"},
+        SOUND | {"prices": ["free"]},
+        SOUND | {"prices": [{"prices": {}, "constraint": "always"}]},
+        SOUND | {"prices": {"input_mtok": {"base": 1, "tiers": ["dear"]}}, "id": "odd"},
+        SOUND | {"prices": {"input_mtok": {"base": 1, "tiers": None}}, "id": "odd"},
+        SOUND | {"price_variants": ["batch"]},
+    ],
+    ids=str,
+)
+def test_genai_oddities_are_told_and_cost_no_other_price(odd: object) -> None:
+    found = import_genai_prices([{"id": "acme", "models": [odd, SOUND]}])
+    assert found.skipped.total() == 1
+    assert cost(found, output_tokens=1_000_000) == 1

@@ -205,3 +205,13 @@ def test_a_horizon_that_the_cap_cuts_short_is_said_to_be_broken() -> None:
 
 def test_every_formula_says_how() -> None:
     assert all(what and how for what, how in FORMULAE)
+
+
+def test_a_limit_that_is_broken_at_the_rate_asked_for_never_holds_at_it() -> None:
+    # Three partitions a worker here; from 24 partitions on it is two, and the memory suffices again.
+    uneven = Demand(rate=500_000.0, log_days=10.0)
+    tight = replace(COSTS, worker_memory_limit_mib=600.0)
+    assert size(uneven, tight).worker_memory_mib > 600.0
+    assert size(replace(uneven, rate=600_000.0), tight).worker_memory_mib < 600.0
+    memory = next(each for each in limits(uneven, tight) if each.name == "memory of a worker")
+    assert (memory.use > 1, memory.breaks_at) == (True, 500_000.0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from inferometer.core.records import ContentType
@@ -96,6 +97,24 @@ def test_a_fetch_of_an_earlier_assignment_is_dropped() -> None:
         assert bench.log() == []
 
     run(scenario)
+
+
+def test_a_fetch_that_comes_while_partitions_are_given_up_takes_no_room() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.assign()
+        bench.processor.before_run = lambda _chunk: time.sleep(0.01)
+        bench.give(b"a", b"b")
+        await bench.until(lambda: bench.processor.chunks)
+        assigning = asyncio.create_task(bench.assign())
+        await asyncio.sleep(0)
+        late = dataclasses.replace(fetched([b"aaaaa", b"bbbbb"], start=2), epoch=bench.sink.epoch)
+        bench.sink.reserve(late)
+        await assigning
+        bench.sink.take(late)
+        assert bench.sink.status().bytes_in_flight == 0
+        assert bench.sink.fetchable([KEY]) == [KEY]
+
+    run(scenario, max_bytes_in_flight=10, drain_s=PATIENCE_S)
 
 
 def test_a_partition_is_idle_only_where_nothing_is_left_to_read() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inferometer.errors import BrokerError
+from inferometer.kafka.broker_jars import broker_jars
 from inferometer.kafka.local_broker import FREE_PORTS, LocalBroker, find_java, free_port
 
 if TYPE_CHECKING:
@@ -57,3 +58,22 @@ def test_a_broker_that_never_started_has_nothing_to_stop() -> None:
     for ask in (lambda: broker.pid, lambda: broker.folder):
         with pytest.raises(BrokerError):
             ask()
+
+
+def test_a_machine_that_is_too_slow_to_format_gets_an_error_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = {
+        "java": '[ "$1" = -version ] && echo \'version "21.0.1"\' >&2 && exit\nexec sleep 60\n',
+        "mvn": 'for word in "$@"; do folder="${word#-DoutputDirectory=}"; done\n'
+        'mkdir "$folder" && echo jar > "$folder/kafka_2.13.jar"\n',
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    broker_jars()
+    with pytest.raises(BrokerError, match=r"did not format .* within 0\.2 s"):
+        LocalBroker(data_dir=tmp_path / "data").start(timeout_s=0.2)

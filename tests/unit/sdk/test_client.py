@@ -6,6 +6,7 @@ import logging
 import os
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from inferometer.errors import ConfigError
@@ -161,6 +162,26 @@ def test_after_close_events_are_counted_and_nothing_raises() -> None:
     desk.client.emit(FIELDS)
     assert desk.client.close() == 0
     assert (desk.client.stats().delivered, desk.client.stats().dropped_closed) == (1, 1)
+
+
+def test_an_event_that_comes_as_the_sender_closes_is_turned_away() -> None:
+    desk = bench()
+    sender = desk.client._sender
+    assert sender is not None
+    assert sender.put(b"in time")
+    sender.close()
+    # A thread that looked at the client before it was closed.
+    assert not sender.put(b"late")
+    assert sender.put_all([b"late", b"later"]) == 0
+    assert sender.in_flight() == 0
+
+
+def test_a_closed_client_opens_no_producer_in_a_forked_child_for_what_it_turns_away() -> None:
+    desk = bench()
+    desk.client.close()
+    desk.client.restart_in_child()
+    assert desk.client.emit_table(pa.table({key: [value] for key, value in FIELDS.items()})) == 0
+    assert (len(desk.transports), desk.client.stats().dropped_closed) == (1, 1)
 
 
 def test_bytes_are_passed_on_as_they_are() -> None:

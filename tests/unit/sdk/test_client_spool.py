@@ -9,6 +9,7 @@ import pytest
 
 from inferometer.errors import ConfigError
 from inferometer.sdk import DropReason
+from inferometer.sdk.spool.slots import SEGMENT_SUFFIX
 from inferometer.sdk.stats import Drop
 from inferometer.sdk.transport import Refusal
 from tests.unit.sdk.recording import Bench, bench
@@ -189,6 +190,22 @@ def test_a_disk_that_refuses_does_not_keep_events_from_the_broker(
     desk.client.flush(1)
     assert sent(desk) == [("r-1", False)]
     assert desk.client.stats().in_flight == 0
+
+
+def test_an_event_that_the_disk_could_not_keep_is_sent_once_and_persisted_by_the_broker_alone(
+    open_desk: Open, tmp_path: Path
+) -> None:
+    desk = open_desk(spool_fsync="batch")
+    (tmp_path / "spool" / "0" / f"{0:020d}{SEGMENT_SUFFIX}").symlink_to("/dev/null")
+    desk.transports[-1].holds = True
+    desk.client.emit(fields(1))
+    assert not desk.client.persist(0), "the producer has it, the broker and the disk do not"
+    desk.transports[-1].report()
+    assert desk.client.persist(0)
+    desk.client.flush(0)
+    assert sent(desk) == [("r-1", False)]
+    stats = desk.client.stats()
+    assert (stats.delivered, stats.in_flight, stats.spool_events) == (1, 0, 0)
 
 
 def test_a_producer_that_met_a_fatal_error_is_replaced_and_nothing_is_lost(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -100,7 +101,7 @@ class Journal:
             if self._fsync is not Fsync.NEVER and self._unsynced_since is None:
                 self._unsynced_since = self._monotonic()
             if self._fsync is Fsync.BATCH:
-                self._sync()
+                self._keep(begin=written[0].start)
         return written
 
     def read(self, position: int) -> list[Frame | Damage]:
@@ -112,8 +113,10 @@ class Journal:
         until = self._end_of(base)
         window = _WINDOW_BYTES
         while True:
-            data = self._bytes(base, position, min(until, position + window))
-            is_whole = position + len(data) >= until
+            asked_to = min(until, position + window)
+            data = self._bytes(base, position, asked_to)
+            # A file that somebody cut short has no more, however often it is asked.
+            is_whole = asked_to >= until or position + len(data) < asked_to
             found = list(frames(data, position, is_whole=is_whole))
             if found or is_whole:
                 return found
@@ -183,6 +186,18 @@ class Journal:
             self.abandon()
             raise
         self.end += len(data)
+
+    def _keep(self, begin: int) -> None:
+        """Force what was written from a position on to the disk, or take it back."""
+        try:
+            self._sync()
+        except OSError:
+            # The caller sends it past the spool now, which must not send it as well.
+            with suppress(OSError):
+                os.ftruncate(self._file, begin - self._bases[-1])
+            self.end, self._unsynced_since = begin, None
+            self.abandon()
+            raise
 
     def _begin_segment(self) -> None:
         self._leave_segment()

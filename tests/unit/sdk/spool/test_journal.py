@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from inferometer.sdk.items import Item
 from inferometer.sdk.spool.frames import Frame
 from inferometer.sdk.spool.journal import Fsync, Journal
+from inferometer.sdk.spool.slots import SEGMENT_SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,3 +108,30 @@ def test_a_segment_that_grows_is_read_up_to_its_last_whole_frame(tmp_path: Path)
     (found,) = writer.read(end)
     assert isinstance(found, Frame)
     assert found.item.value == b"3"
+
+
+def test_what_the_disk_takes_and_cannot_keep_stands_nowhere(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path, Fsync.BATCH)
+    # It takes every write, and refuses to be forced.
+    segment = tmp_path / f"{0:020d}{SEGMENT_SUFFIX}"
+    segment.symlink_to("/dev/null")
+    with pytest.raises(OSError, match="Invalid argument"):
+        journal.append([Item(b"1")])
+    assert (journal.end, everything(journal)) == (0, [])
+    segment.unlink()
+    journal.append([Item(b"2")])
+    assert everything(journal) == [b"2"]
+    journal.close(0)
+    assert everything(new_journal(tmp_path)) == [b"2"]
+
+
+def test_a_segment_that_somebody_cut_short_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    journal = new_journal(tmp_path)
+    journal.append([Item(b"1"), Item(b"2")])
+    (segment,) = tmp_path.glob(f"*{SEGMENT_SUFFIX}")
+    first, second = journal.read(0)
+    os.truncate(segment, first.end)
+    assert journal.read(first.end) == []
+    os.truncate(segment, 0)
+    assert journal.read(0) == []
+    assert second.end == journal.end
