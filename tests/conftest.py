@@ -51,11 +51,18 @@ def _kernel_cache() -> Path:
 # Before any test imports a kernel; processes that tests start inherit it.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
 
+REQUIRE_SERVICES = "INFEROMETER_REQUIRE_SERVICES"
+
+
+def _is_required() -> bool:
+    return os.environ.get(REQUIRE_SERVICES, "") not in {"", "0"}
+
+
 # Compiled kernels take seconds at their first call, so a deadline an example would measure that.
-settings.register_profile("inferometer", deadline=None)
+# In CI the same examples each time: a rare one is found by whoever runs the tests by hand.
+settings.register_profile("inferometer", deadline=None, derandomize=_is_required())
 settings.load_profile("inferometer")
 
-REQUIRE_SERVICES = "INFEROMETER_REQUIRE_SERVICES"
 AGAIN_MAX = 3
 ENDED = "inferometer/ended"
 """Where the cache keeps how the last run of tests ended."""
@@ -174,7 +181,3 @@ def _keep_ending(config: pytest.Config, exitstatus: int | None) -> None:
 
 def _wants_a_service(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in ("integration", "e2e"))
-
-
-def _is_required() -> bool:
-    return os.environ.get(REQUIRE_SERVICES, "") not in {"", "0"}

@@ -78,6 +78,12 @@ Deno.test("automatic granularity leaves windows that can be told apart", () => {
   strictEqual(ranges.granularityFor("1d", 86_400), "1d");
 });
 
+Deno.test("automatic granularity says what it came to", () => {
+  const auto = (...asked) => ranges.granularitiesFor(...asked)[0].label;
+  strictEqual(auto(86_400), "Auto (15m)");
+  strictEqual(auto(900), "Auto", "the server chooses");
+});
+
 Deno.test("ticks of days stand at midnight on both sides of a change of the clocks", () => {
   const start = Date.parse("2026-10-24T00:00:00+02:00");
   const end = Date.parse("2026-10-28T00:00:00+01:00");
@@ -118,6 +124,10 @@ Deno.test("values are written in their unit", () => {
     [[1234.5, "usd"], "$1,235"],
     [[245.4, "ms"], "245 ms"],
     [[1240, "ms"], "1.24 s"],
+    [[5900, "ms"], "5.90 s"],
+    [[5.9, "ms"], "5.90 ms"],
+    [[0, "ms"], "0 ms"],
+    [[120_000, "ms"], "2.0 min"],
     [[0.9995, "ratio"], "99.95 %"],
     [[0.999999, "ratio"], "99.9999 %"],
     [[1, "ratio"], "100 %"],
@@ -127,6 +137,20 @@ Deno.test("values are written in their unit", () => {
   ];
   for (const [[value, unit], text] of cases) strictEqual(format.formatValue(value, unit), text);
   strictEqual(format.formatValue(1.031, "ratio", { name: "retry_inflation" }), "× 1.031");
+});
+
+Deno.test("all values of an axis have one unit", () => {
+  const labels = (values, unit, most) =>
+    values.map((value) => format.formatTick(value, unit, most));
+  deepStrictEqual(
+    labels([0, 30_000, 60_000, 90_000, 120_000], "ms", 112_000),
+    ["0 s", "30 s", "60 s", "90 s", "120 s"],
+  );
+  deepStrictEqual(labels([0, 500, 1000], "ms", 999), ["0 ms", "500 ms", "1,000 ms"]);
+  deepStrictEqual(labels([0, 0.5, 1], "ms", 0.9), ["0 ms", "0.5 ms", "1 ms"]);
+  deepStrictEqual(labels([0, 500, 1000, 1500], "ms", 1400), ["0 s", "0.5 s", "1 s", "1.5 s"]);
+  deepStrictEqual(labels([0, 60, 120], "s", 110), ["0 s", "60 s", "120 s"]);
+  deepStrictEqual(labels([0.5], "usd", 1), ["$0.50"]);
 });
 
 Deno.test("a share that is not whole is never rounded to the whole", () => {

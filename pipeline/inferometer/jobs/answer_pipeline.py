@@ -45,5 +45,6 @@ class AnswerPipeline:
                 dead_letters=dead_letters,
                 folded=folded,
                 now=self._clock(),
+                zone=time_range.zone,
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -304,11 +305,32 @@ def test_a_pipeline_that_is_not_says_what_to_look_at() -> None:
     ]
     found = checks(store)
     assert not any(is_ok for is_ok, _ in found.values())
-    assert "3600 s ago" in found["fresh"][1]
-    assert "Partition 3" in found["in_step"][1]
+    assert "1 h ago" in found["fresh"][1]
+    assert "Partition 3 is 59 min 50 s behind" in found["in_step"][1]
     assert "2 events" in found["accounted"][1]
     assert "not_json" in found["accepted"][1]
     assert "user_id" in found["kept_apart"][1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("UTC", "2026-11-21 17:06:03 UTC"), ("Asia/Kolkata", "2026-11-21 22:36:03 Asia/Kolkata")],
+)
+def test_a_pipeline_tells_its_time_in_the_zone_of_who_asks(zone: str, shown: str) -> None:
+    store = MemoryQueryStore(watermark=NOW - timedelta(seconds=20))
+    found = AnswerPipeline(store, clock)(replace(LAST_HOUR, zone=zone))
+    assert found.checks[0].detail == f"Complete up to {shown}, 20 s ago."
+
+
+def test_numbers_of_a_pipeline_can_be_read_and_one_is_not_many() -> None:
+    store = MemoryQueryStore(watermark=NOW)
+    store.partition_rows = [partition(0, events=3327, stored=3327)]
+    refused = {"reason": "not_json", "decided_at": NOW - timedelta(minutes=1), "value": b"{"}
+    store.dead_letter_rows = [refused]
+    found = checks(store)
+    assert found["in_step"] == (True, "One partition is read.")
+    assert found["accounted"][1].startswith("Each of the 3,327 events of the last hour ")
+    assert found["accepted"][1] == "1 event was refused in this range, most for not_json."
 
 
 def test_a_pipeline_that_has_seen_nothing_says_what_to_start() -> None:

@@ -196,7 +196,7 @@ def _ratios() -> list[Measure]:
 
 
 def _money() -> list[Measure]:
-    cost = "Usage times the price book, all attempts; what has no price counts as nothing."
+    cost = "Usage times the price book, all attempts; what has no price counts as $0."
     per_minute = "Cost of attempts that ended, each minute."
     return [
         Measure("cost_usd", "Cost", Unit.USD, cost, Sum("cost_usd")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +54,11 @@ def checks_of(
     dead_letters: Sequence[Row],
     folded: Sequence[Row],
     now: datetime,
+    zone: str = "UTC",
 ) -> list[Check]:
-    """Return what is promised, in the order in which one would look."""
+    """Return what is promised, in the order in which one would look; times are told in a zone."""
     return [
-        _fresh(freshness, now),
+        _fresh(freshness, now, zone),
         _in_step(partitions),
         _accounted(ledger_of(partitions)),
         _accepted(dead_letters),
@@ -64,14 +66,15 @@ def checks_of(
     ]
 
 
-def _fresh(freshness: Freshness, now: datetime) -> Check:
+def _fresh(freshness: Freshness, now: datetime, zone: str) -> Check:
     if freshness.watermark is None:
         return Check("fresh", is_ok=False, detail="Nothing is stored yet: start a producer.")
-    lag_s = max(0.0, (now - freshness.watermark).total_seconds())
+    lag = max(timedelta(), now - freshness.watermark)
+    until = freshness.watermark.astimezone(ZoneInfo(zone))
     return Check(
         "fresh",
-        is_ok=lag_s <= LATE.total_seconds(),
-        detail=f"Complete up to {freshness.watermark:%Y-%m-%d %H:%M:%SZ}, {lag_s:.0f} s ago.",
+        is_ok=lag <= LATE,
+        detail=f"Complete up to {until:%Y-%m-%d %H:%M:%S} {zone}, {_in_words(lag)} ago.",
     )
 
 
@@ -79,12 +82,14 @@ def _in_step(partitions: Sequence[Row]) -> Check:
     marks = {row["kafka_partition"]: row["watermark"] for row in partitions if row["watermark"]}
     if not marks:
         return Check("in_step", is_ok=True, detail="No partition has been read yet.")
+    if len(marks) == 1:
+        return Check("in_step", is_ok=True, detail="One partition is read.")
     last = min(marks, key=lambda partition: marks[partition])
     behind = max(marks.values()) - marks[last]
     if behind <= LATE:
-        detail = f"{len(marks)} partitions are within {behind.total_seconds():.0f} s of each other."
+        detail = f"{len(marks)} partitions are within {_in_words(behind)} of each other."
         return Check("in_step", is_ok=True, detail=detail)
-    detail = f"Partition {last} is {behind.total_seconds():.0f} s behind; see its worker's log."
+    detail = f"Partition {last} is {_in_words(behind)} behind; see its worker's log."
     return Check("in_step", is_ok=False, detail=detail)
 
 
@@ -92,9 +97,10 @@ def _accounted(ledger: dict[str, int]) -> Check:
     known = ledger["stored"] + ledger["dead"] + ledger["duplicates"]
     is_ok = known == ledger["events"]
     detail = (
-        f"Each of {ledger['events']} events of the last hour is stored, refused or a duplicate."
+        f"Each of the {ledger['events']:,} events of the last hour is stored, refused or a duplicate."
         if is_ok
-        else f"{ledger['events'] - known} events of the last hour have no fate; run inferometer audit."
+        else f"{ledger['events'] - known:,} events of the last hour have no fate: "
+        "run inferometer audit."
     )
     return Check("accounted", is_ok, detail)
 
@@ -104,7 +110,8 @@ def _accepted(dead_letters: Sequence[Row]) -> Check:
     if not count:
         return Check("accepted", is_ok=True, detail="No event was refused in this range.")
     worst = max(dead_letters, key=lambda row: int(row["count"]))
-    detail = f"{count} events were refused in this range, most for {worst['reason']}."
+    events = "1 event was" if count == 1 else f"{count:,} events were"
+    detail = f"{events} refused in this range, most for {worst['reason']}."
     return Check("accepted", is_ok=False, detail=detail)
 
 
@@ -114,3 +121,13 @@ def _kept_apart(folded: Sequence[Row]) -> Check:
         return Check("kept_apart", is_ok=True, detail="Every value has roll-up rows of its own.")
     detail = f"Roll-ups count further values of {', '.join(names)} as __other__; the log has all."
     return Check("kept_apart", is_ok=False, detail=detail)
+
+
+def _in_words(span: timedelta) -> str:
+    """Write a span in its two largest units, as the console does: `2 d 3 h`, `45 s`."""
+    rest, parts = round(span.total_seconds()), []
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, seconds)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"

@@ -69,6 +69,6 @@ def cost_scope(workspace_id: str | None, filters: Iterable[object]) -> str:
     whose = "all workspaces" if workspace_id is None else f"workspace {workspace_id}"
     which = " that meets the filters" if tuple(filters) else ""
     return (
-        f"Usage of {whose}{which}, every attempt, priced by the price book; unpriced requests count "
-        "as nothing. The bill of the provider is the reference."
+        f"Usage of {whose}{which}, every attempt, priced by the price book; what has no price "
+        "counts as $0. The provider's bill is the reference."
     )

@@ -121,7 +121,7 @@ class UnpricedRow(OpenDocument):
 
 
 class UnpricedDocument(Document):
-    """Models with attempts that lack a price; their cost counts as nothing."""
+    """Models with attempts that lack a price; it counts as $0."""
 
     models: list[UnpricedRow]
     start: datetime = Field(alias="from")

@@ -1,7 +1,7 @@
 // @ts-check
 /** Turns chart data into options of ECharts: looks, axes, what is not final dashed and hatched. */
 
-import { formatValue } from "../format.js";
+import { formatTick } from "../format.js";
 import { hasPatterns } from "../shell/preferences.js";
 import { colorOf, cssColor } from "./palette.js";
 import { labelled, tickLabel, ticks } from "./time_axis.js";
@@ -93,7 +93,7 @@ export function optionsOf(data, frame, looks) {
       padding: 0,
     },
     xAxis: xAxis(frame, looks, ink),
-    yAxis: yAxis(looks, ink, reachesWhole(data, looks)),
+    yAxis: yAxis(looks, ink, greatest(data, looks)),
     series: seriesOptions(data, frame, looks),
   };
 }
@@ -135,28 +135,35 @@ const QUARTERS = { max: 1, interval: 0.25 };
 const NEAR_THE_WHOLE = 0.8;
 
 /**
+ * The greatest value that is drawn, at least nought.
  * @param {ChartData} data
  * @param {Looks} looks
  */
-function reachesWhole(data, looks) {
-  if (looks.unit !== "ratio" || looks.max !== undefined) return false;
+function greatest(data, looks) {
   const values = data.series.filter((one) => !looks.hidden.has(one.key))
     .flatMap((one) => one.values.map((value) => value ?? 0));
-  const most = values.reduce((a, b) => Math.max(a, b), 0);
-  return most > NEAR_THE_WHOLE && most <= 1;
+  return values.reduce((a, b) => Math.max(a, b), 0);
+}
+
+/**
+ * @param {Looks} looks
+ * @param {number} most
+ */
+function reachesWhole(looks, most) {
+  return looks.unit === "ratio" && looks.max === undefined && most > NEAR_THE_WHOLE && most <= 1;
 }
 
 /**
  * @param {Looks} looks
  * @param {Record<string, string>} ink
- * @param {boolean} isWhole
+ * @param {number} most
  */
-function yAxis(looks, ink, isWhole) {
+function yAxis(looks, ink, most) {
   return {
     type: "value",
     min: looks.min ?? (looks.unit === "ratio" ? undefined : 0),
     max: looks.max,
-    ...(isWhole ? QUARTERS : {}),
+    ...(reachesWhole(looks, most) ? QUARTERS : {}),
     // A success rate of 98.5 % is a flat line on an axis from nought.
     scale: looks.unit === "ratio" && looks.max === 1,
     splitNumber: 4,
@@ -169,7 +176,7 @@ function yAxis(looks, ink, isWhole) {
       color: ink.text,
       fontSize: 11,
       formatter: (/** @type {number} */ value) =>
-        formatValue(value, looks.unit, { name: looks.measure }),
+        formatTick(value, looks.unit, most, looks.measure),
     },
     axisPointer: { show: false },
   };

@@ -161,13 +161,18 @@ const MAX_WINDOWS = 1500;
 
 /**
  * The granularities that a range can have: no more windows than the server answers, at least one.
+ * "Auto" says what it comes to, unless the server chooses.
  * @param {number} span_s
  * @returns {{value: string, label: string}[]}
  */
 export function granularitiesFor(span_s) {
-  return GRANULARITIES.filter(({ seconds }) =>
-    seconds === 0 || (span_s / seconds <= MAX_WINDOWS && seconds <= Math.max(span_s, 60))
+  const [auto, ...lengths] = GRANULARITIES;
+  const taken = granularityFor("auto", span_s);
+  const fitting = lengths.filter(({ seconds }) =>
+    span_s / seconds <= MAX_WINDOWS && seconds <= Math.max(span_s, 60)
   );
+  const label = taken === auto.value ? auto.label : `${auto.label} (${taken})`;
+  return [{ ...auto, label }, ...fitting];
 }
 
 /** As many windows as half a screen shows well. */
