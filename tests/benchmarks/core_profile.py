@@ -52,13 +52,13 @@ class ProfilePlan:
     """How much is measured."""
 
     partitions: int = 8
-    backlog: int = 2_600_000
+    backlog: int = 4_500_000
     warm_up: int = 200_000
     seconds: float = 10.0
     content: Content = "json"
 
 
-QUICK = ProfilePlan(backlog=900_000, warm_up=60_000, seconds=4.0)
+QUICK = ProfilePlan(backlog=1_800_000, warm_up=60_000, seconds=4.0)
 
 
 @dataclass(frozen=True, slots=True)
