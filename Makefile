@@ -27,7 +27,7 @@ test: $(INSTALLED) ## all tests with branch coverage, JOBS=2 files at once; pyte
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder \
 		--cov --cov-report=term $(ARGS)
 
-test-again: $(INSTALLED) ## up to three tests against real services that failed in the last run, alone
+test-again: $(INSTALLED) ## up to three tests that failed in the last whole run, alone
 	$(BIN)/python -m pytest --again --last-failed --last-failed-no-failures=none $(ARGS)
 
 lint: $(INSTALLED) ## what CI checks besides tests: style, types, schemas, compose file

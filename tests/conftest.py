@@ -95,8 +95,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--again",
         action="store_true",
-        help=f"with --last-failed: only if all tests ran, and at most {AGAIN_MAX} of those that "
-        "need real services failed; any other failure needs no second look",
+        help=f"with --last-failed: only if all tests ran, and at most {AGAIN_MAX} of them failed; "
+        "more is no hiccup of the machine",
     )
 
 
@@ -108,11 +108,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     cache = getattr(config, "cache", None)
     if cache is None or cache.get(ENDED, None) != pytest.ExitCode.TESTS_FAILED:
         raise pytest.UsageError("the last run of the tests did not come to its end")
-    items = session.items
-    by_themselves = [item.nodeid for item in items if not _wants_a_service(item)]
-    if by_themselves or len(items) > AGAIN_MAX:
-        names = "\n".join(by_themselves or [item.nodeid for item in items])
-        raise pytest.UsageError(f"no second try for these failures:\n{names}")
+    if len(session.items) > AGAIN_MAX:
+        names = "\n".join(item.nodeid for item in session.items)
+        raise pytest.UsageError(f"no second try for so many failures:\n{names}")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
