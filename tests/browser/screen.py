@@ -31,15 +31,6 @@ TIMEOUT_MS = 180_000
 """Long, since a wait ends as soon as what it waits for is there."""
 STEADY_LOOKS = 4
 """So often, a tenth of a second apart, an element must stand at the same place."""
-WATCH_FIRST_VIEW = """
-new MutationObserver((_, watching) => {
-  if (document.querySelector('main[data-state="ready"]')) {
-    window.firstView_ms = performance.now();
-    watching.disconnect();
-  }
-}).observe(document, {subtree: true, childList: true, attributeFilter: ["data-state"]});
-"""
-"""Notes when a page was first drawn, since the navigation to it began."""
 SETTLED = 'main[data-state="ready"], main[data-state="empty"], main[data-state="error"]'
 
 
@@ -65,7 +56,6 @@ def new_context(
         accept_downloads=True,
     )
     context.set_default_timeout(TIMEOUT_MS)
-    context.add_init_script(WATCH_FIRST_VIEW)
     if token:
         answer = context.request.post(
             f"{world.url}/api/v1/session",
@@ -242,11 +232,6 @@ class Screen:
             for violation in answer["violations"]
             for node in violation["nodes"]
         ]
-
-    def first_view_s(self) -> float:
-        """Return how long the page took from the navigation to its first drawing."""
-        self.wait_until("window.firstView_ms > 0")
-        return float(self.page.evaluate("window.firstView_ms")) / 1000
 
     def overflow_px(self) -> int:
         """Return by how much the page is wider than its window."""

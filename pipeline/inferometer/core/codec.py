@@ -75,11 +75,6 @@ _SAMPLE_DEFAULTS = _Defaults(GaugeSample)
 _GAPS_DEFAULTS = _Defaults(Gaps)
 
 
-def to_wire(event: InferenceRequest) -> dict[str, Any]:
-    """Return the fields that go on the wire, in contract order."""
-    return _REQUEST_DEFAULTS.present(event)
-
-
 def encode(event: InferenceRequest) -> bytes:
     """Return the record value of a request event."""
     return orjson.dumps(_REQUEST_DEFAULTS.present(event), default=_beyond_json)

@@ -19,7 +19,6 @@ from inferometer.errors import PipelineError
 
 LISTED_PERCENTILES = ("50", "75", "90", "95", "99")
 SHARE_EXAMPLE_MS = {"ttft": 1000, "e2e": 5000, "itl": 100, "tpot": 100, "queue": 500}
-MOST_LIMIT_MS = 1e9
 MOST_PERCENT = 100.0
 
 DURATION_WORDS = {

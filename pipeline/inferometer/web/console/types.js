@@ -122,7 +122,6 @@
  * @property {boolean} [range]
  * @property {boolean} [refresh]
  * @property {string[]} [filters]
- * @property {boolean} [granularity]
  */
 
 /**

@@ -30,7 +30,6 @@ from inferometer.core.query.reading import read_metrics
 from inferometer.testing.query_store import KEPT_DAYS
 
 NOW = datetime(2026, 11, 21, 17, 6, 23, tzinfo=UTC)
-MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 def planned(**texts: str) -> Planned:

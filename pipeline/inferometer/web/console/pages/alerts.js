@@ -23,7 +23,7 @@ import { spanQuery } from "./span_query.js";
 export const page = {
   name: "alerts",
   title: "Alerts",
-  controls: { range: true, refresh: true, filters: [], granularity: false },
+  controls: { range: true, refresh: true, filters: [] },
   first: (app) => Object.values(questions(app)),
   create(root, app) {
     const view = new AlertsView(root, app);

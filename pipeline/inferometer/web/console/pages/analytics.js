@@ -51,7 +51,6 @@ export const page = {
     range: true,
     refresh: true,
     filters: ["model", "model_type", "provider", "environment", "region"],
-    granularity: true,
   },
   first: (app) => [totalsQuestion(app)],
   create: (root, app) => new Analytics(root, app),

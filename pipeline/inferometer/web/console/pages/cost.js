@@ -39,7 +39,6 @@ export const page = {
     range: true,
     refresh: true,
     filters: ["team_id", "model", "user_id", "virtual_account_id", "provider"],
-    granularity: true,
   },
   first: (app) => [totalsQuestion(app), groupsQuestion(app)],
   create(root, app) {

@@ -46,7 +46,6 @@ export const page = {
     range: true,
     refresh: true,
     filters: ["user_id", "team_id", "virtual_model", "error_type", "region", "environment"],
-    granularity: false,
   },
   first(app) {
     const volume = volumeQuery(app);

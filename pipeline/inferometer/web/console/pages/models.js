@@ -37,7 +37,6 @@ export const page = {
   controls: {
     range: true,
     refresh: true,
-    granularity: true,
     filters: ["model", "virtual_model", "user_id", "virtual_account_id", "team_id", "status_class"],
   },
   first: (app) => [mainQuestion(app), failuresQuestion(app)],

@@ -41,7 +41,7 @@ const IN_FULL = 3;
 export const page = {
   name: "oncall",
   title: "On call",
-  controls: { range: false, refresh: true, filters: [], granularity: false },
+  controls: { range: false, refresh: true, filters: [] },
   first: (app) => [question(app), ...vitalsQuestions(app)],
   create(root, app) {
     const view = new NightView(root, app);

@@ -39,7 +39,6 @@ export const page = {
     range: true,
     refresh: true,
     filters: ["model", "team_id", "environment", "provider"],
-    granularity: false,
   },
   first: (app) => Object.values(questions(app)),
   create(root, app) {

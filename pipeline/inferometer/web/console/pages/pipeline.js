@@ -25,7 +25,7 @@ import { checksPart, foldedPart, ledgerPart, partitionsPart } from "./pipeline_p
 export const page = {
   name: "pipeline",
   title: "Pipeline",
-  controls: { range: true, refresh: true, filters: [], granularity: false },
+  controls: { range: true, refresh: true, filters: [] },
   first: (app) => [question(app)],
   create(root, app) {
     const view = buildView(root, app);
