@@ -125,14 +125,23 @@ class Screen:
         return boxes[-1]
 
     @property
+    def address(self) -> str:
+        """Return what the address bar shows now.
+
+        `page.url` is what it showed when Playwright last heard of a change, which it does only
+        while it is asked for something: who sleeps between looks waits for ever.
+        """
+        return str(self.page.evaluate("location.href"))
+
+    @property
     def state(self) -> dict[str, list[str]]:
         """Return the query string: all that the page is about."""
-        return parse_qs(urlsplit(self.page.url).query, keep_blank_values=True)
+        return parse_qs(urlsplit(self.address).query, keep_blank_values=True)
 
     @property
     def path(self) -> str:
         """Return the path of the address."""
-        return urlsplit(self.page.url).path
+        return urlsplit(self.address).path
 
     # What it shows
 

@@ -194,7 +194,7 @@ def test_the_link_of_the_server_signs_in_and_leaves_no_token(
     screen.page.context.clear_cookies()
     screen.page.goto(f"/#token={world.tokens.viewer}")
     screen.settle()
-    assert world.tokens.viewer not in screen.page.url
+    assert world.tokens.viewer not in screen.address
     assert screen.path == "/overview"
     assert screen.page.evaluate("document.cookie") == ""
 

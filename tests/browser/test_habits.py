@@ -56,7 +56,7 @@ def test_a_shared_address_shows_the_same_to_another(
     mine = screens()
     mine.open("overview", from_=start, to=end, filter=f"model={OUTAGE_MODEL}")
     theirs = screens(world.tokens.operator)
-    theirs.page.goto(mine.page.url)
+    theirs.page.goto(mine.address)
     theirs.settle()
     assert theirs.tile("Requests").inner_text() == mine.tile("Requests").inner_text()
     is_acme = workspace("acme", model=OUTAGE_MODEL)
@@ -68,9 +68,9 @@ def test_a_zoom_by_dragging_is_in_the_address_and_back_undoes_it(
 ) -> None:
     start, end = day(world)
     screen.open("overview", from_=start, to=end)
-    before = screen.page.url
+    before = screen.address
     drag(screen, "Requests", 0.4, 0.6)
-    until(lambda: screen.page.url != before)
+    until(lambda: screen.address != before)
     screen.settle()
     first, last = us(screen.state["from"][0]), us(screen.state["to"][0])
     assert start < first < last < end
@@ -82,7 +82,7 @@ def test_a_zoom_by_dragging_is_in_the_address_and_back_undoes_it(
         totals.measure("requests"),
     )
     screen.page.go_back()
-    until(lambda: screen.page.url == before)
+    until(lambda: screen.address == before)
     whole = world.oracle.total(start, end, workspace("acme"))
     screen.wait_until(
         "n => document.querySelector('main .tile[data-measure=requests] .tile-value').title"
@@ -97,9 +97,9 @@ def test_a_drag_that_ends_below_the_chart_ends_where_the_pointer_was(
 ) -> None:
     start, end = day(world)
     screen.open("overview", from_=start, to=end)
-    before = screen.page.url
+    before = screen.address
     drag(screen, "Requests", 0.3, 0.6, below_px=6)
-    until(lambda: screen.page.url != before)
+    until(lambda: screen.address != before)
     assert us(screen.state["to"][0]) < start + (end - start) * 0.75
 
 
