@@ -24,8 +24,8 @@ _XERIAL_HEADER_BYTES = 16
 _XERIAL_BLOCK_PREFIX_BYTES = 4
 
 
-def decompress(compression: int, data: bytes) -> bytes:
-    """Return the records of a compressed batch.
+def decompress(compression: int, data: bytes) -> bytes | memoryview:
+    """Return the records of a compressed batch, without a copy of what the codec has made.
 
     Raises DecodeError for an unknown compression or bytes that do not decompress.
     """
@@ -47,24 +47,29 @@ def _gzip(data: bytes) -> bytes:
     return zlib.decompress(data, _GZIP_OR_ZLIB_WINDOW)
 
 
-def _snappy(data: bytes) -> bytes:
+def _snappy(data: bytes) -> bytes | memoryview:
     if not data.startswith(_XERIAL_MAGIC):
-        return bytes(cramjam.snappy.decompress_raw(data))
+        return memoryview(cramjam.snappy.decompress_raw(data))
     blocks = []
     at = _XERIAL_HEADER_BYTES
     while at < len(data):
         start = at + _XERIAL_BLOCK_PREFIX_BYTES
         at = start + int.from_bytes(data[at:start], "big")
-        blocks.append(bytes(cramjam.snappy.decompress_raw(data[start:at])))
+        blocks.append(memoryview(cramjam.snappy.decompress_raw(data[start:at])))
     return b"".join(blocks)
 
 
-def _lz4(data: bytes) -> bytes:
-    return bytes(cramjam.lz4.decompress(data))
+def _lz4(data: bytes) -> memoryview:
+    return memoryview(cramjam.lz4.decompress(data))
 
 
-def _zstd(data: bytes) -> bytes:
-    return bytes(cramjam.zstd.decompress(data))
+def _zstd(data: bytes) -> memoryview:
+    return memoryview(cramjam.zstd.decompress(data))
 
 
-_DECODERS: dict[int, Callable[[bytes], bytes]] = {1: _gzip, 2: _snappy, 3: _lz4, 4: _zstd}
+_DECODERS: dict[int, Callable[[bytes], bytes | memoryview]] = {
+    1: _gzip,
+    2: _snappy,
+    3: _lz4,
+    4: _zstd,
+}

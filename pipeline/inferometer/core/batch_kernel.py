@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from inferometer.core.crc32c import crc32c
+from inferometer.core.memory_kernel import copy_bytes
 from inferometer.core.records import ContentType
 from inferometer.names import (
     ARROW_CONTENT_TYPE,
@@ -203,7 +204,6 @@ def gather(data, starts, lengths, total):
     values = np.empty(total, dtype=np.uint8)
     at = 0
     for index in range(len(starts)):
-        start, length = starts[index], lengths[index]
-        values[at : at + length] = data[start : start + length]
-        at += length
+        copy_bytes(data, starts[index], lengths[index], values, at)
+        at += lengths[index]
     return values

@@ -161,8 +161,8 @@ def copy_bytes(buf, start, length, out, place):
 @njit(cache=True, nogil=True)
 def holds_byte(buf, byte):
     """Say whether a byte is anywhere in an array."""
-    found = 0
-    # Without a way out of the loop, so that it runs on vectors.
+    found = np.uint8(0)
+    # Without a way out of the loop and in bytes, so that it runs on vectors at memory's speed.
     for pos in range(len(buf)):
-        found += buf[pos] == byte
+        found = np.uint8(found | np.uint8(buf[pos] == byte))
     return found > 0

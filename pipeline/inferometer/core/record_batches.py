@@ -154,18 +154,28 @@ def _uncompressed(data: bytes, raw: Bytes, batches: Ints) -> tuple[Bytes, Ints]:
     compressions = batches[:, ATTRIBUTES] & COMPRESSION_MASK
     if not compressions.any():
         return raw, batches
-    pieces: list[bytes] = []
+    pieces: list[bytes | memoryview] = []
     moved = batches.copy()
     at = 0
     for index, compression in enumerate(compressions.tolist()):
         piece = data[batches[index, START] : batches[index, STOP]]
-        if compression:
-            piece = decompress(compression, piece)
+        pieces.append(decompress(compression, piece) if compression else piece)
         moved[index, START] = at
-        at += len(piece)
+        at += len(pieces[-1])
         moved[index, STOP] = at
-        pieces.append(piece)
-    return np.frombuffer(b"".join(pieces), dtype=np.uint8), moved
+    return _joined(pieces, at), moved
+
+
+def _joined(pieces: Sequence[bytes | memoryview], total: int) -> Bytes:
+    if len(pieces) == 1:
+        return np.frombuffer(pieces[0], dtype=np.uint8)
+    # An array, not bytes: a large one comes in huge pages, with fewer faults.
+    whole = np.empty(total, dtype=np.uint8)
+    at = 0
+    for piece in pieces:
+        whole[at : at + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        at += len(piece)
+    return whole
 
 
 def _columns(source: Bytes, batches: Ints, start_offset: int) -> RecordColumns:
@@ -178,14 +188,25 @@ def _columns(source: Bytes, batches: Ints, start_offset: int) -> RecordColumns:
     if failed >= 0:
         _raise_on(CORRUPT, f"with base offset {batches[failed, BASE]}")
     spans, types = spans[:, :count], types[:count]
-    lengths = spans[1]
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if count else 0
+    buffer, starts = _values(source, spans[0], spans[1])
     return RecordColumns(
-        buffer=gather(source, spans[0], lengths, total),
-        starts=ends - lengths,
-        lengths=lengths,
+        buffer=buffer,
+        starts=starts,
+        lengths=spans[1],
         offsets=spans[2],
         append_times_ms=spans[3],
         content_types=types,
     )
+
+
+def _values(source: Bytes, starts: Ints, lengths: Ints) -> tuple[Bytes, Ints]:
+    """Return the values where they are, unless what lies between them is more than they are.
+
+    Keys and headers are small beside values, and copying costs more than keeping them; where they
+    are not, they would stay in memory that nobody has counted.
+    """
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    if len(source) <= 2 * total:
+        return source, starts
+    return gather(source, starts, lengths, total), ends - lengths

@@ -76,8 +76,8 @@ class RecordColumns:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the buffer that belong to records."""
-        return len(self.buffer) - self.spare_bytes
+        """Bytes of all values."""
+        return int(self.lengths.sum())
 
     def value(self, index: int) -> bytes:
         """Return the bytes of one record (for dead letters and the slow path)."""

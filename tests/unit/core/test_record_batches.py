@@ -89,6 +89,19 @@ batches = st.lists(
 )
 
 
+@pytest.mark.parametrize(("key_bytes", "is_kept"), [(30, True), (400, False)])
+@pytest.mark.parametrize("compression", ["none", "lz4"])
+def test_what_lies_between_values_stays_in_memory_only_where_it_is_small(
+    compression: str, key_bytes: int, is_kept: bool
+) -> None:
+    sent = [(b"k" * key_bytes, bytes([65 + number]) * 100, []) for number in range(20)]
+    read = read_record_set(batch(sent, compression=compression), start_offset=0)
+    assert [read.records.value(index) for index in range(20)] == [value for _, value, _ in sent]
+    assert read.records.size_bytes == 2_000
+    assert len(read.records.buffer) <= 2 * read.records.size_bytes
+    assert (len(read.records.buffer) > read.records.size_bytes) == is_kept
+
+
 @given(batches=batches, skip=st.integers(0, 12), cut=st.integers(0, 60))
 @settings(max_examples=150, deadline=None)
 def test_records_are_those_that_aiokafka_reads(
