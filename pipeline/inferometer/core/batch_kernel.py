@@ -199,11 +199,9 @@ def walk(data, batches, start_offset, capacity):
 
 
 @njit(cache=True, nogil=True)
-def gather(data, starts, lengths, total):
-    """Copy values back to back."""
-    values = np.empty(total, dtype=np.uint8)
-    at = 0
+def gather(data, starts, lengths, values, at):
+    """Copy values back to back from a place on; return the place behind them."""
     for index in range(len(starts)):
         copy_bytes(data, starts[index], lengths[index], values, at)
         at += lengths[index]
-    return values
+    return at

@@ -53,6 +53,8 @@ _ONE_RECORD = bytes.fromhex(
     "0000000000000000 ffffffffffffffff 0000 00000000 00000001 0e0000000102 78 00"
 )
 """A batch of the value `x`."""
+_NO_SPANS = np.empty((4, 0), dtype=np.int64)
+_NO_TYPES = np.empty(0, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,7 @@ def read_record_set(
         return RecordSet(records=RecordColumns.empty(), next_offset=start_offset)
     next_offset = max(start_offset, int(batches[-1, LAST]) + 1)
     kept = _kept(raw, batches, start_offset, list(aborted))
-    source, kept = _uncompressed(data, raw, kept)
-    records = _columns(source, kept, start_offset)
+    records = _columns(_uncompressed(data, raw, kept), start_offset)
     return RecordSet(records=records, next_offset=next_offset)
 
 
@@ -149,36 +150,43 @@ def _control_type(raw: Bytes, start: int, stop: int) -> int:
     return int(big_endian(raw, at + 2, 2))
 
 
-def _uncompressed(data: bytes, raw: Bytes, batches: Ints) -> tuple[Bytes, Ints]:
-    """Return bytes that hold the records of all batches in the clear, and where."""
+def _uncompressed(data: bytes, raw: Bytes, batches: Ints) -> list[tuple[Bytes, Ints]]:
+    """Return bytes that hold records in the clear, and the batches in each of them."""
     compressions = batches[:, ATTRIBUTES] & COMPRESSION_MASK
     if not compressions.any():
-        return raw, batches
-    pieces: list[bytes | memoryview] = []
-    moved = batches.copy()
-    at = 0
+        return [(raw, batches)]
+    pieces = []
     for index, compression in enumerate(compressions.tolist()):
-        piece = data[batches[index, START] : batches[index, STOP]]
-        pieces.append(decompress(compression, piece) if compression else piece)
-        moved[index, START] = at
-        at += len(pieces[-1])
-        moved[index, STOP] = at
-    return _joined(pieces, at), moved
+        batch = batches[index : index + 1].copy()
+        piece = data[batch[0, START] : batch[0, STOP]]
+        records = decompress(compression, piece) if compression else piece
+        batch[0, START], batch[0, STOP] = 0, len(records)
+        # Read-only as bytes are, for which the kernels were compiled.
+        pieces.append((np.frombuffer(memoryview(records).toreadonly(), dtype=np.uint8), batch))
+    return pieces
 
 
-def _joined(pieces: Sequence[bytes | memoryview], total: int) -> Bytes:
-    if len(pieces) == 1:
-        return np.frombuffer(pieces[0], dtype=np.uint8)
-    # An array, not bytes: a large one comes in huge pages, with fewer faults.
-    whole = np.empty(total, dtype=np.uint8)
+def _columns(pieces: Sequence[tuple[Bytes, Ints]], start_offset: int) -> RecordColumns:
+    found = [_walked(source, batches, start_offset) for source, batches in pieces]
+    spans = np.concatenate([spans for spans, _ in found], axis=1) if found else _NO_SPANS
+    lengths = spans[1]
+    ends = np.cumsum(lengths)
+    # The only copy of the values: what lies between them would stay in memory uncounted.
+    values = np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.uint8)
     at = 0
-    for piece in pieces:
-        whole[at : at + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
-        at += len(piece)
-    return whole
+    for (source, _), (here, _) in zip(pieces, found, strict=True):
+        at = gather(source, here[0], here[1], values, at)
+    return RecordColumns(
+        buffer=values,
+        starts=ends - lengths,
+        lengths=lengths,
+        offsets=spans[2],
+        append_times_ms=spans[3],
+        content_types=np.concatenate([types for _, types in found] or [_NO_TYPES]),
+    )
 
 
-def _columns(source: Bytes, batches: Ints, start_offset: int) -> RecordColumns:
+def _walked(source: Bytes, batches: Ints, start_offset: int) -> tuple[Ints, Bytes]:
     counts = batches[:, COUNT]
     if (counts < 0).any() or (
         counts * MIN_RECORD_BYTES > batches[:, STOP] - batches[:, START]
@@ -187,26 +195,4 @@ def _columns(source: Bytes, batches: Ints, start_offset: int) -> RecordColumns:
     spans, types, count, failed = walk(source, batches, start_offset, int(counts.sum()))
     if failed >= 0:
         _raise_on(CORRUPT, f"with base offset {batches[failed, BASE]}")
-    spans, types = spans[:, :count], types[:count]
-    buffer, starts = _values(source, spans[0], spans[1])
-    return RecordColumns(
-        buffer=buffer,
-        starts=starts,
-        lengths=spans[1],
-        offsets=spans[2],
-        append_times_ms=spans[3],
-        content_types=types,
-    )
-
-
-def _values(source: Bytes, starts: Ints, lengths: Ints) -> tuple[Bytes, Ints]:
-    """Return the values where they are, unless what lies between them is more than they are.
-
-    Keys and headers are small beside values, and copying costs more than keeping them; where they
-    are not, they would stay in memory that nobody has counted.
-    """
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    if len(source) <= 2 * total:
-        return source, starts
-    return gather(source, starts, lengths, total), ends - lengths
+    return spans[:, :count], types[:count]

@@ -14,7 +14,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inferometer.core.batch_kernel import LOG_APPEND_TIME
+from inferometer.core.batch_kernel import LOG_APPEND_TIME, gather, walk
 from inferometer.core.crc32c import crc32c, crc32c_by_tables
 from inferometer.core.record_batches import (
     CONTROL,
@@ -89,17 +89,21 @@ batches = st.lists(
 )
 
 
-@pytest.mark.parametrize(("key_bytes", "is_kept"), [(30, True), (400, False)])
 @pytest.mark.parametrize("compression", ["none", "lz4"])
-def test_what_lies_between_values_stays_in_memory_only_where_it_is_small(
-    compression: str, key_bytes: int, is_kept: bool
-) -> None:
-    sent = [(b"k" * key_bytes, bytes([65 + number]) * 100, []) for number in range(20)]
-    read = read_record_set(batch(sent, compression=compression), start_offset=0)
-    assert [read.records.value(index) for index in range(20)] == [value for _, value, _ in sent]
-    assert read.records.size_bytes == 2_000
-    assert len(read.records.buffer) <= 2 * read.records.size_bytes
-    assert (len(read.records.buffer) > read.records.size_bytes) == is_kept
+def test_nothing_but_values_stays_in_memory(compression: str) -> None:
+    values = [bytes([65 + number]) * 100 for number in range(20)]
+    data = batch([(b"k" * 400, value, []) for value in values], compression=compression)
+    read = read_record_set(data, start_offset=0)
+    assert [read.records.value(index) for index in range(20)] == values
+    assert len(read.records.buffer) == read.records.size_bytes == 2_000
+
+
+@pytest.mark.parametrize("compression", sorted(COMPRESSIONS))
+def test_a_compression_compiles_no_kernel_anew(compression: str) -> None:
+    compile_reader()
+    before = [len(kernel.signatures) for kernel in (walk, gather)]
+    read_record_set(plain(b"one", b"two", compression=compression), start_offset=0)
+    assert [len(kernel.signatures) for kernel in (walk, gather)] == before
 
 
 @given(batches=batches, skip=st.integers(0, 12), cut=st.integers(0, 60))
