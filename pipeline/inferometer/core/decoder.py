@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from inferometer.core.bins import MAX_BIN
 from inferometer.core.columns import MISSING, CodeColumn, EventColumns, GapColumns
-from inferometer.core.event_kernel import OK, SLOW, decode_rows
+from inferometer.core.event_kernel import DONE, MORE_BINS, OK, SLOW, decode_rows
 from inferometer.core.events import MAX_DURATION_MS, MAX_METADATA_CHARS, Kind
 from inferometer.core.field_table import CODES, LISTS, MAPS, NESTED, NUMBERS, TEXTS, field_table
 from inferometer.core.fields import FIELD_INDEX, FIELDS, fields_of
+from inferometer.core.gap_kernel import MAX_BIN_PAIRS
 from inferometer.core.gather_kernel import gather_bins, gather_lists, gather_texts, rehash
 from inferometer.core.log_order import log_order
 from inferometer.core.memory_kernel import WORD, holds_byte
@@ -25,6 +26,8 @@ from inferometer.core.memory_kernel import WORD, holds_byte
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+USUAL_BIN_PAIRS = 8
+"""Of an event's gaps: so much room is made at first."""
 _BACKSLASH = 92
 _MAX_GAPS_US = int(MAX_DURATION_MS) * 1000
 NUMBER_INDEX = {item.name: slot for slot, item in enumerate(NUMBERS)}
@@ -64,6 +67,9 @@ class DecodedRows:
     nested_counts: NDArray[np.int64] = field(init=False)
     gaps: NDArray[np.int64] = field(init=False)
     bins_at: NDArray[np.int64] = field(init=False)
+    bins: NDArray[np.int16] = field(init=False)
+    bin_counts: NDArray[np.uint32] = field(init=False)
+    bins_filled: int = field(init=False, default=0)
     unknown: NDArray[np.int32] = field(init=False)
     status: NDArray[np.int16] = field(init=False)
 
@@ -84,6 +90,8 @@ class DecodedRows:
         self.nested_counts = np.empty((len(NESTED), count), dtype=np.int64)
         self.gaps = np.empty((4, count), dtype=np.int64)
         self.bins_at = np.empty(count, dtype=np.int64)
+        self.bins = np.empty(0, dtype=np.int16)
+        self.bin_counts = np.empty(0, dtype=np.uint32)
         self.unknown = np.zeros(count, dtype=np.int32)
         self.status = np.full(count, SLOW, dtype=np.int16)
         defaults = "".join(field_table().code_defaults).encode()
@@ -145,7 +153,7 @@ class DecodedRows:
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode the rows from their spans; those not plainly right keep status SLOW."""
         shape = field_table()
-        progress = np.zeros(2, dtype=np.int64)
+        progress = np.array([0, DONE, self.bins_filled], dtype=np.int64)
         while True:
             self.side = decode_rows(
                 self.buffer, self.side, rows, progress, self.present, self.starts, self.ends,
@@ -154,12 +162,24 @@ class DecodedRows:
                 shape.required, self.numbers, self.text_starts, self.text_lengths, self.codes,
                 self.tables, self.value_starts, self.value_lengths, self.used,
                 self.nested_starts, self.nested_counts, self.gaps, self.bins_at,
-                self.unknown, self.status, shape.max_items, MAX_METADATA_CHARS, _MAX_GAPS_US,
+                self.bins, self.bin_counts, self.unknown, self.status, shape.max_items, MAX_METADATA_CHARS, _MAX_GAPS_US,
                 MAX_BIN,
             )  # fmt: skip
-            if progress[1] < 0:
+            self.bins_filled = int(progress[2])
+            if progress[1] == DONE:
                 return
-            self._begin(int(progress[1]))
+            if progress[1] == MORE_BINS:
+                self._grow_bins()
+            else:
+                self._begin(int(progress[1]))
+
+    def _grow_bins(self) -> None:
+        room = MAX_BIN_PAIRS + max(2 * self.bins_filled, USUAL_BIN_PAIRS * len(self.starts))
+        for name in ("bins", "bin_counts"):
+            filled = getattr(self, name)[: self.bins_filled]
+            grown = np.empty(room, dtype=filled.dtype)
+            grown[: self.bins_filled] = filled
+            setattr(self, name, grown)
 
     def replace(self, rows: NDArray[np.int64], values: list[bytes]) -> None:
         """Give rows other bytes (the canonical form of an event) and decode them again."""
@@ -288,9 +308,7 @@ class DecodedRows:
         bins = np.zeros(int(places[-1]), dtype=np.int16)
         counts = np.zeros(int(places[-1]), dtype=np.int64)
         if len(bins):
-            gather_bins(
-                self.buffer, self.bins_at[rows], self.ends[rows], places, bins, counts, MAX_BIN
-            )
+            gather_bins(self.bins, self.bin_counts, self.bins_at[rows], places, bins, counts)
         return GapColumns(
             counts=self.gaps[0, rows],
             sums_us=self.gaps[1, rows],

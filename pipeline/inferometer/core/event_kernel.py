@@ -14,13 +14,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from inferometer.core.gap_kernel import read_gaps
+from inferometer.core.gap_kernel import MAX_BIN_PAIRS, read_gaps
 from inferometer.core.memory_kernel import same_bytes
 from inferometer.core.number_kernel import read_decimal, read_instant, read_integer
 from inferometer.core.text_kernel import intern, read_list, read_map, read_text, skip_space
 
 OK = 0
 SLOW = 1
+
+DONE = -1
+MORE_BINS = -2
+"""Why `decode_rows` stops, other than for the column of a field."""
 
 KIND_CODE = 1
 KIND_TEXT = 2
@@ -99,6 +103,8 @@ def decode_rows(
     nested_counts,
     gaps,
     bins_at,
+    bins,
+    bin_counts,
     unknown,
     status,
     max_items,
@@ -108,16 +114,15 @@ def decode_rows(
 ):
     """Decode the objects at `rows` into the columns; return the new end of the side area.
 
-    It begins at place `progress[0]` of `rows`, and stops short where a field has no column yet:
-    `progress` then says at which place, and which field, -1 when all rows are done. The side area
-    ends before the row that is read anew then: it has room for every text once.
+    It begins at place `progress[0]` of `rows`, and stops short where a field has no column yet, or
+    bins have no room for one row's: `progress[1]` then says which field, MORE_BINS, or DONE when
+    all rows are, and `progress[0]` where to go on. The side area ends before the row that is read
+    anew then: it has room for every text once. `progress[2]` is how far bins are filled.
     """
     field_count = len(kinds)
     expected = np.zeros(field_count + 1, dtype=np.int32)
     scratch = np.zeros((3, 64), dtype=np.int64)
     nothing = np.zeros(1, dtype=np.int32)
-    nothing_bins = np.zeros(1, dtype=np.int16)
-    nothing_counts = np.zeros(1, dtype=np.int64)
     table_mask = np.uint64(len(name_table) - 1)
     for at in range(progress[0], len(rows)):
         row = rows[at]
@@ -286,12 +291,19 @@ def decode_rows(
                         if buf[pos] != _OPEN:
                             pos = -1
                             break
+                        place_of_bins = progress[2]
+                        if len(bins) - place_of_bins < MAX_BIN_PAIRS:
+                            progress[0] = at
+                            progress[1] = MORE_BINS
+                            return row_side
+                        bins_at[row] = place_of_bins
                         pos = read_gaps(
-                            buf, pos + 1, end, side, row, gaps, bins_at,
-                            nothing_bins, nothing_counts, max_us, max_bin,
+                            buf, pos + 1, end, side, row, gaps,
+                            bins, bin_counts, place_of_bins, max_us, max_bin,
                         )  # fmt: skip
                         if pos < 0:
                             break
+                        progress[2] = place_of_bins + gaps[3, row]
             pos = skip_space(buf, pos, end)
             if pos < end and buf[pos] == _COMMA:
                 pos = skip_space(buf, pos + 1, end)
@@ -307,5 +319,5 @@ def decode_rows(
         if seen_low & required[0] != required[0] or seen_high & required[1] != required[1]:
             continue
         status[row] = OK
-    progress[1] = -1
+    progress[1] = DONE
     return side

@@ -12,11 +12,15 @@ _QUOTE, _COMMA, _COLON, _CLOSE = 34, 44, 58, 125
 _OPEN_LIST, _CLOSE_LIST = 91, 93
 _MAX_NAME = 64
 MAX_BIN_PAIRS = 4096
+"""Of one event; more are for the slow path to judge."""
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def read_bins(buf, pos, end, bins, counts, place, write, max_bin):
-    """Read `[bin, count, ...]` after its bracket; return (next pos, pairs, sum of counts)."""
+def read_bins(buf, pos, end, bins, counts, place, max_bin):
+    """Read `[bin, count, ...]` after its bracket; return (next pos, pairs, sum of counts).
+
+    Bins and counts are written from `place` on, where there is room for `MAX_BIN_PAIRS`.
+    """
     pairs = 0
     total = np.int64(0)
     last = np.int64(-2)
@@ -34,9 +38,8 @@ def read_bins(buf, pos, end, bins, counts, place, write, max_bin):
         pos, count = read_integer(buf, skip_space(buf, pos + 1, end), end)
         if pos < 0 or count < 1 or count > 4294967295:
             return -1, 0, total
-        if write:
-            bins[place + pairs] = index
-            counts[place + pairs] = count
+        bins[place + pairs] = index
+        counts[place + pairs] = count
         pairs += 1
         total += count
         pos = skip_space(buf, pos, end)
@@ -49,12 +52,10 @@ def read_bins(buf, pos, end, bins, counts, place, write, max_bin):
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def read_gaps(
-    buf, pos, end, side, row, gaps, bins_at, nothing_bins, nothing_counts, max_us, max_bin
-):
+def read_gaps(buf, pos, end, side, row, gaps, bins, bin_counts, place, max_us, max_bin):
     """Read an `itl` object after its brace into gaps[:, row]; return next pos, -1 where unsure.
 
-    gaps holds count, sum in us, maximum in us and the pairs of bins.
+    gaps holds count, sum in us, maximum in us and the pairs of bins; see `read_bins` for those.
     """
     seen = 0
     total = np.int64(0)
@@ -86,10 +87,7 @@ def read_gaps(
             bit = 8
             if pos >= end or buf[pos] != _OPEN_LIST:
                 return -1
-            bins_at[row] = pos + 1
-            pos, pairs, total = read_bins(
-                buf, pos + 1, end, nothing_bins, nothing_counts, 0, False, max_bin
-            )
+            pos, pairs, total = read_bins(buf, pos + 1, end, bins, bin_counts, place, max_bin)
             if pos < 0:
                 return -1
             gaps[3, row] = pairs

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from inferometer.core.gap_kernel import read_bins
 from inferometer.core.memory_kernel import copy_bytes, hash_span, prefetch
 from inferometer.core.text_kernel import read_list, read_map
 
 _AHEAD = 12
 """Rows whose bytes are asked for ahead of time: they left the cache since the first pass."""
-_LINE = 64
 
 
 @njit(cache=True, nogil=True)
@@ -38,14 +36,13 @@ def gather_lists(
 
 
 @njit(cache=True, nogil=True)
-def gather_bins(buf, bins_at, ends, places, bins, counts, max_bin):
-    """Write the bins of already checked gap sketches."""
+def gather_bins(read_bins, read_counts, bins_at, places, bins, counts):
+    """Copy the bins of gap sketches; places are the running offsets into `bins`."""
     for row in range(len(bins_at)):
-        if row + _AHEAD < len(bins_at):
-            prefetch(buf, bins_at[row + _AHEAD])
-            prefetch(buf, bins_at[row + _AHEAD] + _LINE)
-        if places[row + 1] > places[row]:
-            read_bins(buf, bins_at[row], ends[row], bins, counts, places[row], True, max_bin)
+        at = bins_at[row] - places[row]
+        for place in range(places[row], places[row + 1]):
+            bins[place] = read_bins[at + place]
+            counts[place] = read_counts[at + place]
 
 
 @njit(cache=True, nogil=True)

@@ -301,3 +301,22 @@ def test_canonical_bytes_are_accepted_by_the_kernel_at_once() -> None:
         columns = RecordColumns.from_values([verdict.canonical])
         rows = decode_spans(columns.buffer, columns.starts, columns.lengths)
         assert rows.status[0] == OK
+
+
+def test_gaps_of_the_most_bins_find_room_beside_those_of_few() -> None:
+    pairs = [1, 4096, 0, 3, 1200, 4095, 3999, 2, 900] * 4
+
+    def gaps(bins: range) -> dict[str, Any]:
+        numbers = [number for index in bins for number in (index, index + 1)]
+        return {"count": sum(numbers[1::2]), "sum_ms": 1.0, "bins": numbers}
+
+    values = [event(event_id=f"e-{at}", itl=gaps(range(each))) for at, each in enumerate(pairs)]
+    values[3:3] = [event(itl=gaps(range(1600, 0, -1))), event(itl=gaps(range(4097)))]
+    admission = admit_values(*values)
+    kept = np.flatnonzero(admission.accepted)
+    assert kept.tolist() == [row for row in range(len(values)) if row not in {3, 4}]
+    found = admission.select(kept).gaps
+    for row, each in enumerate(pairs):
+        part = slice(int(found.starts[row]), int(found.starts[row + 1]))
+        assert found.bins[part].tolist() == list(range(each))
+        assert found.bin_counts[part].tolist() == list(range(1, each + 1))
