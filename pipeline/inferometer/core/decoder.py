@@ -7,19 +7,25 @@ Invariant: `DecodedRows` holds one entry a span; rows whose `slow` is true hold 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from inferometer.core.bins import MAX_BIN
 from inferometer.core.columns import MISSING, CodeColumn, EventColumns, GapColumns
-from inferometer.core.event_kernel import DONE, MORE_BINS, OK, SLOW, decode_rows
-from inferometer.core.events import MAX_DURATION_MS, MAX_METADATA_CHARS, Kind
+from inferometer.core.event_kernel import DONE, MORE_BINS, MORE_ITEMS, OK, SLOW, decode_rows
+from inferometer.core.events import (
+    MAX_DURATION_MS,
+    MAX_LIST_ITEMS,
+    MAX_METADATA_CHARS,
+    MAX_METADATA_KEYS,
+    Kind,
+)
 from inferometer.core.field_table import CODES, LISTS, MAPS, NESTED, NUMBERS, TEXTS, field_table
 from inferometer.core.fields import FIELD_INDEX, FIELDS, fields_of
 from inferometer.core.gap_kernel import MAX_BIN_PAIRS
-from inferometer.core.gather_kernel import gather_bins, gather_lists, gather_texts, rehash
+from inferometer.core.gather_kernel import gather_bins, gather_items, gather_texts, rehash
 from inferometer.core.log_order import log_order
 from inferometer.core.memory_kernel import WORD, holds_byte
 
@@ -27,7 +33,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USUAL_BIN_PAIRS = 8
-"""Of an event's gaps: so much room is made at first."""
+USUAL_ITEMS = 8
+"""Of an event: so much room is made at first."""
+ITEM_ROOM = 2 * max(MAX_LIST_ITEMS, MAX_METADATA_KEYS) + 2
+"""What the items of one field take at most, one too many included."""
 _BACKSLASH = 92
 _MAX_GAPS_US = int(MAX_DURATION_MS) * 1000
 NUMBER_INDEX = {item.name: slot for slot, item in enumerate(NUMBERS)}
@@ -41,6 +50,13 @@ def _table_size(values: int) -> int:
     while size < values + values // 2 + 2:
         size *= 2
     return size
+
+
+def _grown(column: NDArray[Any], filled: int, room: int) -> NDArray[Any]:
+    """Return a column with so much room behind what is filled, and as much again as is filled."""
+    grown = np.empty(2 * filled + room, dtype=column.dtype)
+    grown[:filled] = column[:filled]
+    return grown
 
 
 @dataclass(slots=True)
@@ -70,6 +86,9 @@ class DecodedRows:
     bins: NDArray[np.int16] = field(init=False)
     bin_counts: NDArray[np.uint32] = field(init=False)
     bins_filled: int = field(init=False, default=0)
+    item_starts: NDArray[np.int64] = field(init=False)
+    item_lengths: NDArray[np.int64] = field(init=False)
+    items_filled: int = field(init=False, default=0)
     unknown: NDArray[np.int32] = field(init=False)
     status: NDArray[np.int16] = field(init=False)
 
@@ -92,6 +111,8 @@ class DecodedRows:
         self.bins_at = np.empty(count, dtype=np.int64)
         self.bins = np.empty(0, dtype=np.int16)
         self.bin_counts = np.empty(0, dtype=np.uint32)
+        self.item_starts = np.empty(0, dtype=np.int64)
+        self.item_lengths = np.empty(0, dtype=np.int64)
         self.unknown = np.zeros(count, dtype=np.int32)
         self.status = np.full(count, SLOW, dtype=np.int16)
         defaults = "".join(field_table().code_defaults).encode()
@@ -153,7 +174,7 @@ class DecodedRows:
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode the rows from their spans; those not plainly right keep status SLOW."""
         shape = field_table()
-        progress = np.array([0, DONE, self.bins_filled], dtype=np.int64)
+        progress = np.array([0, DONE, self.bins_filled, self.items_filled], dtype=np.int64)
         while True:
             self.side = decode_rows(
                 self.buffer, self.side, rows, progress, self.present, self.starts, self.ends,
@@ -162,24 +183,24 @@ class DecodedRows:
                 shape.required, self.numbers, self.text_starts, self.text_lengths, self.codes,
                 self.tables, self.value_starts, self.value_lengths, self.used,
                 self.nested_starts, self.nested_counts, self.gaps, self.bins_at,
-                self.bins, self.bin_counts, self.unknown, self.status, shape.max_items, MAX_METADATA_CHARS, _MAX_GAPS_US,
-                MAX_BIN,
+                self.bins, self.bin_counts, self.item_starts, self.item_lengths,
+                self.unknown, self.status, shape.max_items, ITEM_ROOM, MAX_METADATA_CHARS,
+                _MAX_GAPS_US, MAX_BIN,
             )  # fmt: skip
-            self.bins_filled = int(progress[2])
-            if progress[1] == DONE:
+            self.bins_filled, self.items_filled = progress[2:].tolist()
+            reason = int(progress[1])
+            if reason == DONE:
                 return
-            if progress[1] == MORE_BINS:
-                self._grow_bins()
+            if reason == MORE_BINS:
+                room = MAX_BIN_PAIRS + USUAL_BIN_PAIRS * len(self.starts)
+                self.bins = _grown(self.bins, self.bins_filled, room)
+                self.bin_counts = _grown(self.bin_counts, self.bins_filled, room)
+            elif reason == MORE_ITEMS:
+                room = ITEM_ROOM + USUAL_ITEMS * len(self.starts)
+                self.item_starts = _grown(self.item_starts, self.items_filled, room)
+                self.item_lengths = _grown(self.item_lengths, self.items_filled, room)
             else:
-                self._begin(int(progress[1]))
-
-    def _grow_bins(self) -> None:
-        room = MAX_BIN_PAIRS + max(2 * self.bins_filled, USUAL_BIN_PAIRS * len(self.starts))
-        for name in ("bins", "bin_counts"):
-            filled = getattr(self, name)[: self.bins_filled]
-            grown = np.empty(room, dtype=filled.dtype)
-            grown[: self.bins_filled] = filled
-            setattr(self, name, grown)
+                self._begin(reason)
 
     def replace(self, rows: NDArray[np.int64], values: list[bytes]) -> None:
         """Give rows other bytes (the canonical form of an event) and decode them again."""
@@ -268,28 +289,24 @@ class DecodedRows:
         return pa.StringArray.from_buffers(len(starts), pa.py_buffer(places), pa.py_buffer(out))
 
     def _items(
-        self, slot: int, rows: NDArray[np.int64], *, is_map: bool
+        self, slot: int, rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
         places = np.zeros(len(rows) + 1, dtype=np.int32)
         if self._has(NESTED[slot].name):
             np.cumsum(self.nested_counts[slot, rows], out=places[1:])
-        starts = np.zeros(int(places[-1]), dtype=np.int64)
-        lengths = np.zeros(int(places[-1]), dtype=np.int64)
+        starts = np.empty(int(places[-1]), dtype=np.int64)
+        lengths = np.empty(int(places[-1]), dtype=np.int64)
         if len(starts):
-            # Whoever asks copies the items at once, so what is undone here may be written over.
-            gather_lists(
-                self.buffer, self.side, np.arange(len(rows)), is_map,
-                self.nested_starts[slot, rows], self.ends[rows], places,
-                starts, lengths, MAX_METADATA_CHARS,
-            )  # fmt: skip
+            items_at = self.nested_starts[slot, rows]
+            gather_items(self.item_starts, self.item_lengths, items_at, places, starts, lengths)
         return places, starts, lengths
 
     def _list(self, slot: int, rows: NDArray[np.int64]) -> pa.ListArray:
-        places, starts, lengths = self._items(slot, rows, is_map=False)
+        places, starts, lengths = self._items(slot, rows)
         return pa.ListArray.from_arrays(pa.array(places), self._strings(starts, lengths))
 
     def _map(self, slot: int, rows: NDArray[np.int64]) -> pa.MapArray:
-        places, starts, lengths = self._items(slot, rows, is_map=True)
+        places, starts, lengths = self._items(slot, rows)
         return pa.MapArray.from_arrays(
             pa.array(places // 2),
             self._strings(starts[::2], lengths[::2]),

@@ -24,6 +24,7 @@ SLOW = 1
 
 DONE = -1
 MORE_BINS = -2
+MORE_ITEMS = -3
 """Why `decode_rows` stops, other than for the column of a field."""
 
 KIND_CODE = 1
@@ -105,9 +106,12 @@ def decode_rows(
     bins_at,
     bins,
     bin_counts,
+    item_starts,
+    item_lengths,
     unknown,
     status,
     max_items,
+    item_room,
     max_chars,
     max_us,
     max_bin,
@@ -115,14 +119,14 @@ def decode_rows(
     """Decode the objects at `rows` into the columns; return the new end of the side area.
 
     It begins at place `progress[0]` of `rows`, and stops short where a field has no column yet, or
-    bins have no room for one row's: `progress[1]` then says which field, MORE_BINS, or DONE when
-    all rows are, and `progress[0]` where to go on. The side area ends before the row that is read
-    anew then: it has room for every text once. `progress[2]` is how far bins are filled.
+    there is no room for one row's bins or the items of one field: `progress[1]` then says which
+    field, MORE_BINS or MORE_ITEMS, or DONE when all rows are, and `progress[0]` where to go on. The
+    side area ends before the row that is read anew then: it has room for every text once.
+    `progress[2]` and `progress[3]` are how far bins and items are filled.
     """
     field_count = len(kinds)
     expected = np.zeros(field_count + 1, dtype=np.int32)
     scratch = np.zeros((3, 64), dtype=np.int64)
-    nothing = np.zeros(1, dtype=np.int32)
     table_mask = np.uint64(len(name_table) - 1)
     for at in range(progress[0], len(rows)):
         row = rows[at]
@@ -263,30 +267,30 @@ def decode_rows(
                                 break
                             pos += 1
                         numbers[slot_index, row] = value
-                    elif kind == KIND_LIST:
-                        if buf[pos] != _OPEN_LIST:
+                    elif KIND_LIST <= kind <= KIND_MAP:
+                        if buf[pos] != (_OPEN_LIST if kind == KIND_LIST else _OPEN):
                             pos = -1
                             break
-                        nested_starts[slot_index, row] = pos + 1
-                        pos, items, _ = read_list(
-                            buf, pos + 1, end, side, max_items[slot_index],
-                            max_chars, nothing, nothing, 0, False,
-                        )  # fmt: skip
+                        first_item = progress[3]
+                        if len(item_starts) - first_item < item_room:
+                            progress[0] = at
+                            progress[1] = MORE_ITEMS
+                            return row_side
+                        if kind == KIND_LIST:
+                            pos, items, side = read_list(
+                                buf, pos + 1, end, side, max_items[slot_index],
+                                max_chars, item_starts, item_lengths, first_item,
+                            )  # fmt: skip
+                        else:
+                            pos, items, side = read_map(
+                                buf, pos + 1, end, side, max_items[slot_index],
+                                max_chars, item_starts, item_lengths, first_item, scratch,
+                            )  # fmt: skip
                         if pos < 0:
                             break
+                        nested_starts[slot_index, row] = first_item
                         nested_counts[slot_index, row] = items
-                    elif kind == KIND_MAP:
-                        if buf[pos] != _OPEN:
-                            pos = -1
-                            break
-                        nested_starts[slot_index, row] = pos + 1
-                        pos, items, _ = read_map(
-                            buf, pos + 1, end, side, max_items[slot_index],
-                            max_chars, nothing, nothing, 0, False, scratch,
-                        )  # fmt: skip
-                        if pos < 0:
-                            break
-                        nested_counts[slot_index, row] = items
+                        progress[3] = first_item + items
                     elif kind == KIND_GAPS:
                         if buf[pos] != _OPEN:
                             pos = -1

@@ -1,4 +1,4 @@
-"""Compiled second pass: copies the texts and items that the first pass checked and only located."""
+"""Compiled second pass: copies the texts that the first pass checked and only located."""
 
 from __future__ import annotations
 
@@ -6,33 +6,19 @@ import numpy as np
 from numba import njit
 
 from inferometer.core.memory_kernel import copy_bytes, hash_span, prefetch
-from inferometer.core.text_kernel import read_list, read_map
 
 _AHEAD = 12
 """Rows whose bytes are asked for ahead of time: they left the cache since the first pass."""
 
 
 @njit(cache=True, nogil=True)
-def gather_lists(
-    buf, side, rows, is_map, starts, ends, places, item_starts, item_lengths, max_chars
-):
-    """Write the item spans of already checked lists or maps; escapes are undone from `side` on."""
-    scratch = np.zeros((3, 64), dtype=np.int64)
-    for row in rows:
-        if row + _AHEAD < len(starts):
-            prefetch(buf, starts[row + _AHEAD])
-        if places[row + 1] == places[row]:
-            continue
-        if is_map:
-            _, _, side = read_map(
-                buf, starts[row], ends[row], side, 64, max_chars,
-                item_starts, item_lengths, places[row], True, scratch,
-            )  # fmt: skip
-        else:
-            _, _, side = read_list(
-                buf, starts[row], ends[row], side, 64, max_chars,
-                item_starts, item_lengths, places[row], True,
-            )  # fmt: skip
+def gather_items(read_starts, read_lengths, items_at, places, starts, lengths):
+    """Copy the spans of items; places are the running offsets into `starts`."""
+    for row in range(len(items_at)):
+        at = items_at[row] - places[row]
+        for place in range(places[row], places[row + 1]):
+            starts[place] = read_starts[at + place]
+            lengths[place] = read_lengths[at + place]
 
 
 @njit(cache=True, nogil=True)

@@ -239,8 +239,11 @@ def intern(buf, start, length, value_hash, column, tables, value_starts, value_l
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def read_list(buf, pos, end, side, max_items, max_chars, starts, lengths, place, write):
-    """Read a list of texts after its bracket; return (next pos, items, side), pos -1 if unsure."""
+def read_list(buf, pos, end, side, max_items, max_chars, starts, lengths, place):
+    """Read a list of texts after its bracket; return (next pos, items, side), pos -1 if unsure.
+
+    Their spans are written from `place` on, where there is room for `max_items` and one more.
+    """
     items = 0
     pos = skip_space(buf, pos, end)
     if pos < end and buf[pos] == _CLOSE_LIST:
@@ -249,9 +252,8 @@ def read_list(buf, pos, end, side, max_items, max_chars, starts, lengths, place,
         pos, start, length, _, side = read_text(buf, pos + 1, end, side, max_chars)
         if pos < 0:
             return -1, 0, side
-        if write:
-            starts[place + items] = start
-            lengths[place + items] = length
+        starts[place + items] = start
+        lengths[place + items] = length
         items += 1
         if items > max_items:
             return -1, 0, side
@@ -265,8 +267,10 @@ def read_list(buf, pos, end, side, max_items, max_chars, starts, lengths, place,
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def read_map(buf, pos, end, side, max_items, max_chars, starts, lengths, place, write, seen):
+def read_map(buf, pos, end, side, max_items, max_chars, starts, lengths, place, seen):
     """Read an object of texts after its brace: key and value spans in turn; items counts both.
+
+    The spans are written from `place` on, where there is room for `max_items` pairs.
 
     `seen` is room for (hash, start, length) of `max_items` keys: a map in which a key stands twice
     is left to the slow path.
@@ -287,9 +291,8 @@ def read_map(buf, pos, end, side, max_items, max_chars, starts, lengths, place, 
         seen[0, items // 2] = np.int64(key_hash)
         seen[1, items // 2] = start
         seen[2, items // 2] = length
-        if write:
-            starts[place + items] = start
-            lengths[place + items] = length
+        starts[place + items] = start
+        lengths[place + items] = length
         pos = skip_space(buf, pos, end)
         if pos >= end or buf[pos] != _COLON:
             return -1, 0, side
@@ -299,9 +302,8 @@ def read_map(buf, pos, end, side, max_items, max_chars, starts, lengths, place, 
         pos, start, length, _, side = read_text(buf, pos + 1, end, side, max_chars)
         if pos < 0:
             return -1, 0, side
-        if write:
-            starts[place + items + 1] = start
-            lengths[place + items + 1] = length
+        starts[place + items + 1] = start
+        lengths[place + items + 1] = length
         items += 2
         pos = skip_space(buf, pos, end)
         if pos < end and buf[pos] == _CLOSE:

@@ -320,3 +320,31 @@ def test_gaps_of_the_most_bins_find_room_beside_those_of_few() -> None:
         part = slice(int(found.starts[row]), int(found.starts[row + 1]))
         assert found.bins[part].tolist() == list(range(each))
         assert found.bin_counts[part].tolist() == list(range(1, each + 1))
+
+
+def test_the_most_items_find_room_beside_few_and_their_escapes_beside_each_other() -> None:
+    counts = [0, 32, 1, 31, 32, 2, 33, 32] * 5
+
+    def metadata(row: int, keys: int) -> dict[str, str]:
+        return {f'k"{row}.{key}': f"v\n{row}\\{key}" for key in range(keys)}
+
+    values = [
+        event(
+            event_id=f"e-{row}",
+            metadata=metadata(row, keys),
+            team_ids=[f"t\t{row}.{team}" for team in range(keys)],
+            gpu_ids=[f"plain-{row}"],
+        )
+        for row, keys in enumerate(counts)
+    ]
+    admission = admit_values(*values)
+    kept = np.flatnonzero(admission.accepted)
+    assert kept.tolist() == [row for row, keys in enumerate(counts) if keys <= 32]
+    # Backwards, as the log's order may have it.
+    found = admission.select(kept[::-1])
+    for at, row in enumerate(kept[::-1].tolist()):
+        wanted = list(metadata(row, counts[row]).items())
+        assert found.maps["metadata"][at].as_py() == wanted
+        teams = [f"t\t{row}.{team}" for team in range(counts[row])]
+        assert found.lists["team_ids"][at].as_py() == teams
+        assert found.lists["gpu_ids"][at].as_py() == [f"plain-{row}"]
