@@ -78,11 +78,11 @@ def test_retention_follows_the_settings_and_is_changed_only_once(tmp_path: Path)
     with StoreConnection(kept) as connection:
         migrate(connection, report=lines.append)
         assert lines[-4:] == [
-            "requests now keeps 3 days",
-            "chunk_ledger now keeps 5 days",
-            "chunk_intents now keeps 5 days",
+            "requests now keeps 3 days, 14 before",
+            "chunk_ledger now keeps 5 days, 90 before",
+            "chunk_intents now keeps 5 days, 90 before",
             # What the log was folded by: for as long as the log, and the month before it.
-            "dimension_values now keeps 34 days",
+            "dimension_values now keeps 34 days, 90 before",
         ]
         lines.clear()
         migrate(connection, report=lines.append)

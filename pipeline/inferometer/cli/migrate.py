@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from inferometer.cli.command import Context
+    from inferometer.clickhouse.migrations import Lacks
 
 SUMMARY = "create or upgrade tables, views, functions and retention of a store"
 EXAMPLE = """
@@ -25,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare flags and arguments."""
     add_store_flags(parser)
     parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit 1 while migrations are missing"
+        "--check",
+        action="store_true",
+        help="change nothing; say what would be changed, exit 1 if anything",
     )
     parser.add_argument("--json", action="store_true", help="one object, for machines")
 
@@ -33,19 +36,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, context: Context) -> int:
     """Do the work and return the exit code."""
     from inferometer.clickhouse.connect import StoreConnection
-    from inferometer.clickhouse.migrations import load_migrations, migrate, pending
+    from inferometer.clickhouse.migrations import lacks, load_migrations, migrate
 
     settings = chosen_store(arguments, context)
     with StoreConnection(settings, create=not arguments.check) as connection:
         if arguments.check:
-            changed, verb = pending(connection), "missing"
-        else:
-            changed = migrate(connection, report=lambda line: print(line, file=context.stderr))
-            verb = "applied"
-    names = [f"{migration.version:04d}_{migration.name}" for migration in changed]
+            return _tell(lacks(connection), settings.place, arguments, context)
+        applied = migrate(connection, report=lambda line: print(line, file=context.stderr))
+    names = [str(migration) for migration in applied]
     if arguments.json:
-        result = {"store": settings.place, verb: names, "migrations": len(load_migrations())}
+        result = {"store": settings.place, "applied": names, "migrations": len(load_migrations())}
         print(orjson.dumps(result).decode(), file=context.stdout)
     else:
-        print(f"{settings.place}: {len(names)} migrations {verb}", file=context.stdout)
-    return PROBLEMS if arguments.check and names else OK
+        print(f"{settings.place}: {len(names)} migrations applied", file=context.stdout)
+    return OK
+
+
+def _tell(lacks: Lacks, place: str, arguments: argparse.Namespace, context: Context) -> int:
+    """Say what would be changed, and return the exit code."""
+    from inferometer.clickhouse.migrations import load_migrations
+
+    names = [str(migration) for migration in lacks.migrations]
+    days = {kept.table: kept.wanted_days for kept in lacks.retention}
+    if arguments.json:
+        result = {
+            "store": place,
+            "missing": names,
+            "migrations": len(load_migrations()),
+            "gone": list(lacks.definitions),
+            "retention_days": days,
+        }
+        print(orjson.dumps(result).decode(), file=context.stdout)
+    else:
+        print(f"{place}: {len(names)} migrations missing", file=context.stdout)
+        for name in lacks.definitions:
+            print(f"{name} is gone and would be made again", file=context.stdout)
+        for kept in lacks.retention:
+            print(
+                f"{kept.table} keeps {kept.days} days and would keep {kept.wanted_days}",
+                file=context.stdout,
+            )
+    return PROBLEMS if names or lacks.definitions or lacks.retention else OK

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 
+from inferometer.clickhouse.databases import make_database
 from inferometer.clickhouse.folder_lock import FolderLock
 from inferometer.clickhouse.memory_file import MemoryFile
 from inferometer.clickhouse.orphan_tokens import revoke_orphan_tokens
@@ -167,7 +168,7 @@ class StoreConnection:
         client = self._open_client(None, {})
         try:
             with store_errors(self.settings.place):
-                client.command(f"CREATE DATABASE IF NOT EXISTS `{self.settings.database}`")
+                make_database(client, self.settings)
         finally:
             client.close()
 

@@ -23,21 +23,21 @@ class FolderLock:
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(
-                f"cannot write to {folder} ({error.strerror}); choose another --data",
-                retryable=False,
-            ) from error
+            raise _unusable(folder, error) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._file)
+            os.ftruncate(self._file, 0)
+            os.write(self._file, str(os.getpid()).encode())
+        except BlockingIOError as error:
+            self.release()
             raise StoreError(
                 f"{folder} is open in {_holder(self._path)}; wait for it, stop it, or choose "
                 "another --data",
                 retryable=False,
             ) from error
-        os.ftruncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
+        except OSError as error:
+            self.release()
+            raise _unusable(folder, error) from error
 
     def release(self) -> None:
         """Let the folder go; the file stays, since removing it would race with the next owner."""
@@ -55,10 +55,25 @@ class FolderLock:
 def is_owned(folder: Path) -> bool:
     """Say whether somebody holds the folder; the answer may be old by the time it is read."""
     try:
-        FolderLock(folder).release()
-    except StoreError:
+        file = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Shared, so that those who only look do not take each other for the owner.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
+    finally:
+        os.close(file)
     return False
+
+
+def _unusable(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write to {folder} ({error.strerror}); choose another --data", retryable=False
+    )
 
 
 def _holder(path: Path) -> str:

@@ -3,6 +3,7 @@
 The runner may die at any place and run again: every statement is idempotent, and a file is noted as
 applied only after its last one.
 Two processes may run it at once for the same reason; both notes say the same.
+What an applied file made and the store has no more is made again, without the rows that were in it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inferometer.clickhouse.databases import require_fitting_engine, require_room
+from inferometer.clickhouse.definitions import absent, by_name
 from inferometer.clickhouse.refusals import store_errors
+from inferometer.clickhouse.retention import retention_of_tables, set_retention
 from inferometer.clickhouse.table_settings import spare_cpu
 from inferometer.errors import StateError
 from inferometer.schemas import schema_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from clickhouse_connect.driver.client import Client
 
     from inferometer.clickhouse.connect import StoreConnection
-    from inferometer.clickhouse.settings import Retention
+    from inferometer.clickhouse.retention import TableRetention
 
 BOOKKEEPING_TABLE = "schema_migrations"
 
@@ -42,7 +46,6 @@ ORDER BY version
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _LEXEMES = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`|;", re.DOTALL)
 _ENGINE = re.compile(r"\bENGINE = (\w*MergeTree)\b")
-_TTL_DAYS = re.compile(r"\bTTL (.+?) \+ toIntervalDay\((\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class Migration:
     def checksum(self) -> str:
         """Return the digest that tells whether an applied file was changed."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return f"{self.version:04d}_{self.name}"
 
     def statements(self, *, replicated: bool = False) -> list[str]:
         """Return the statements, with Replicated engines where the store is a cluster."""
@@ -88,6 +94,16 @@ def load_migrations() -> tuple[Migration, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What `migrate` with the same settings would change."""
+
+    migrations: Sequence[Migration]
+    definitions: Sequence[str] = ()
+    """Tables, views and functions that are gone."""
+    retention: Sequence[TableRetention] = ()
+
+
 def migrate(
     connection: StoreConnection,
     *,
@@ -96,13 +112,16 @@ def migrate(
 ) -> list[Migration]:
     """Apply what is missing, set settings and retention; returns what was applied.
 
-    Raises StateError where an applied file has changed or the store is newer than this version,
-    StoreError when the store refuses.
+    Raises StateError where an applied file has changed, the store is newer than this version or its
+    database is of another kind than the settings say; StoreError when the store refuses or its disk
+    is full.
     """
     settings = connection.settings
     known = load_migrations() if migrations is None else tuple(migrations)
     client = connection.client()
     with store_errors(settings.place):
+        require_fitting_engine(client, settings)
+        require_room(client, settings.place)
         for statement in Migration(0, BOOKKEEPING_TABLE, _BOOKKEEPING).statements(
             replicated=settings.replicated
         ):
@@ -110,46 +129,47 @@ def migrate(
         applied = _applied(client)
         _check(applied, known)
         missing = [migration for migration in known if migration.version not in applied]
+        done = [migration for migration in known if migration.version in applied]
+        # First, since a missing migration may build on what is gone.
+        _make_again(client, _definitions(done, replicated=settings.replicated), report)
         for migration in missing:
             _apply(client, migration, replicated=settings.replicated)
-            report(f"applied {migration.version:04d}_{migration.name}")
+            report(f"applied {migration}")
         spare_cpu(client)
-        for table, days in set_retention(client, settings.retention).items():
-            report(f"{table} now keeps {days} days")
+        set_retention(client, settings.retention, report)
     return missing
 
 
 def pending(connection: StoreConnection) -> list[Migration]:
     """Return the migrations that the store lacks, without changing anything. Raises StoreError."""
-    client = connection.reader()
-    with store_errors(connection.settings.place):
-        if not int(str(client.command(f"EXISTS TABLE {BOOKKEEPING_TABLE}"))):
-            return list(load_migrations())
-        applied = _applied(client)
     known = load_migrations()
+    with store_errors(connection.settings.place):
+        applied = _applied_so_far(connection.reader())
     _check(applied, known)
     return [migration for migration in known if migration.version not in applied]
 
 
-def set_retention(client: Client, retention: Retention) -> dict[str, int]:
-    """Change the TTL of each table whose days differ; returns those tables with their days."""
-    rows = client.query(
-        "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()"
-    ).result_rows
-    engines = {str(name): str(engine) for name, engine in rows}
-    changed = {}
-    for table, days in retention.by_table().items():
-        found = _TTL_DAYS.search(engines.get(table, ""))
-        if found and int(found[2]) != days:
-            client.command(f"ALTER TABLE {table} MODIFY TTL {found[1]} + INTERVAL {days} DAY")
-            changed[table] = days
-    return changed
+def lacks(connection: StoreConnection) -> Lacks:
+    """Return all that `migrate` would change, without changing anything. Raises StoreError."""
+    missing = pending(connection)
+    applied = [migration for migration in load_migrations() if migration not in missing]
+    client = connection.reader()
+    with store_errors(connection.settings.place):
+        gone = absent(client, _definitions(applied, replicated=False))
+        retention = retention_of_tables(client, connection.settings.retention)
+    return Lacks(missing, gone, [kept for kept in retention if kept.differs])
 
 
 def _applied(client: Client) -> dict[int, tuple[str, str]]:
     text = f"SELECT version, name, checksum FROM {BOOKKEEPING_TABLE}"  # noqa: S608 - a constant
     rows = client.query(text).result_rows
     return {int(version): (str(name), str(checksum)) for version, name, checksum in rows}
+
+
+def _applied_so_far(client: Client) -> dict[int, tuple[str, str]]:
+    """Return what was applied; nothing where no migration ever ran."""
+    is_there = int(str(client.command(f"EXISTS TABLE {BOOKKEEPING_TABLE}")))
+    return _applied(client) if is_there else {}
 
 
 def _check(applied: dict[int, tuple[str, str]], known: Sequence[Migration]) -> None:
@@ -163,9 +183,27 @@ def _check(applied: dict[int, tuple[str, str]], known: Sequence[Migration]) -> N
             )
         if migration.checksum != checksum:
             raise StateError(
-                f"migration {version:04d}_{name} was applied and has changed since; restore the "
+                f"migration {migration} was applied and has changed since; restore the "
                 "file, and put the change into a new migration"
             )
+
+
+def _definitions(applied: Iterable[Migration], *, replicated: bool) -> dict[str, list[str]]:
+    """Return the statements of what was applied, by the name that they define."""
+    return by_name(
+        statement
+        for migration in applied
+        for statement in migration.statements(replicated=replicated)
+    )
+
+
+def _make_again(
+    client: Client, definitions: dict[str, list[str]], report: Callable[[str], None]
+) -> None:
+    for name in absent(client, definitions):
+        for statement in definitions[name]:
+            client.command(statement)
+        report(f"{name} was gone and is made again")
 
 
 def _apply(client: Client, migration: Migration, *, replicated: bool) -> None:

@@ -45,18 +45,24 @@ RETRYABLE_CODES = frozenset(
 """Refusals that pass without anybody changing the query or the data."""
 
 READONLY_CODE = 164
+ACCESS_DENIED_CODE = 497
 
 _NEXT_STEPS = {
     READONLY_CODE: "this connection only reads",
+    16: "store and program are of different versions; `inferometer migrate --check` compares them",
     47: "DESCRIBE TABLE lists the columns of a table or view",
     46: "schemas/clickhouse/README.md lists the functions; `inferometer migrate` creates them",
     60: "SHOW TABLES lists what is there; `inferometer migrate` creates the schema",
     81: "`inferometer migrate` creates the database",
     193: "check user and password",
     194: "check user and password",
-    497: "ask for the grant, or use another user",
+    243: "make room on the store's disk",
+    ACCESS_DENIED_CODE: "ask for the grant, or use another user",
     516: "check user and password",
 }
+
+_UNOPENED = "Error initializing EmbeddedServer: ."
+"""What is left of the reason for which an embedded engine did not start; stderr has the rest."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _CODE = re.compile(r"\bCode:\s*(\d+)")
@@ -81,6 +87,13 @@ def error_code(error: Exception) -> int | None:
 
 def to_store_error(error: Exception, *, place: str) -> StoreError:
     """Return the error as this project reports it: what, and what to do next."""
+    if _UNOPENED in str(error):
+        return StoreError(
+            f"the engine cannot open the store in {place}; its own message on stderr says why. A "
+            "copy of a folder must keep symbolic links (cp -a); where the disk was full, restore a "
+            "backup",
+            retryable=False,
+        )
     code = error_code(error)
     text = _NOISE.sub("", _TRAILER.sub("", _PREFIX.sub("", str(error), count=1)))
     text = " ".join(text.split())

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 DEFAULT_DATABASE = "inferometer"
 DEFAULT_USER = "default"
-MAX_DAYS = 36_500
+MAX_DAYS = 18_250
+"""Fifty years. The end of a row's retention is a DateTime, which ends in 2106 and begins anew: at a
+hundred years ClickHouse would take every row for expired in 1990 and remove it at once."""
 _MONTH_DAYS = 31
 
 

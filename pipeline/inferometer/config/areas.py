@@ -15,7 +15,8 @@ from inferometer.kafka_security import SASL_MECHANISMS, SECURITY_PROTOCOLS, Kafk
 from inferometer.kafka_security import SETTINGS as SECURITY_SETTINGS
 
 MIB = 1024 * 1024
-MAX_DAYS = 36_500
+MAX_DAYS = 18_250
+"""What the store can keep, `inferometer.clickhouse.settings`; more would end after 2106."""
 MAX_CAP = 10_000_000
 
 

@@ -22,7 +22,7 @@ from inferometer.kafka.worker import SinkWorker
 from inferometer.names import PRICE_BOOK_TABLE
 from inferometer.runtime.clock import now
 from inferometer.runtime.mapping import price_book, sink_policy, worker_settings
-from inferometer.runtime.opened_store import require_schema
+from inferometer.runtime.opened_store import require_schema, warn_of_retention
 from inferometer.runtime.operation import Operation
 from inferometer.runtime.start_up import (
     LoadingKernels,
@@ -72,6 +72,7 @@ async def _run(settings: Settings, store: StoreSettings) -> SinkCounters:
         book = price_book(settings.prices)
         with await _open_store(store) as connection:
             require_schema(connection)
+            warn_of_retention(connection)
             chunk_store = operation.measured_store(ClickHouseChunkStore(connection))
             publish_prices(chunk_store, book)
             await asyncio.to_thread(kernels.wait, logger.info)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from inferometer.clickhouse.definitions import by_name
 from inferometer.clickhouse.migrations import Migration, load_migrations, split_statements
 from inferometer.clickhouse.settings import Retention
+from inferometer.errors import StateError
 
 REPEATABLE = (
     "CREATE TABLE IF NOT EXISTS ",
@@ -49,6 +51,33 @@ def test_every_shipped_statement_may_run_again() -> None:
                 assert all(change.startswith(REPEATABLE_CHANGES) for change in changes)
             else:
                 assert lines[0].startswith(REPEATABLE)
+
+
+def test_statements_are_found_by_the_name_that_they_define_in_their_order() -> None:
+    statements = [
+        "-- why\nCREATE TABLE IF NOT EXISTS a (b Int8) ENGINE = Memory",
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS c TO a AS SELECT 1 AS b",
+        "CREATE OR REPLACE FUNCTION f AS (x) -> x",
+        "ALTER TABLE a\n    MODIFY COLUMN b Int16",
+        "CREATE OR REPLACE VIEW v AS SELECT 1",
+    ]
+    assert by_name(statements) == {
+        "a": [statements[0], statements[3]],
+        "c": [statements[1]],
+        "f": [statements[2]],
+        "v": [statements[4]],
+    }
+
+
+def test_a_statement_that_defines_nothing_is_refused() -> None:
+    with pytest.raises(StateError, match="defines nothing: DROP TABLE a"):
+        by_name(["DROP TABLE a"])
+
+
+def test_every_shipped_statement_defines_something() -> None:
+    assert by_name(
+        statement for migration in load_migrations() for statement in migration.statements()
+    )
 
 
 def test_a_cluster_gets_replicated_engines_under_the_same_checksum() -> None:

@@ -24,6 +24,16 @@ def test_the_list_of_everything_a_parser_expected_is_left_out() -> None:
     assert str(error) == "Syntax error: at 1 (SYNTAX_ERROR)"
 
 
+def test_an_engine_that_cannot_open_a_folder_names_it_and_what_may_have_happened() -> None:
+    text = (
+        "Unable to open the chdb engine at 'd/clickhouse': Failed to create connection: Code: 36. "
+        "DB::Exception: Error initializing EmbeddedServer: . (BAD_ARGUMENTS)"
+    )
+    error = to_store_error(DatabaseError(text), place="d")
+    assert str(error).startswith("the engine cannot open the store in d; its own message on stderr")
+    assert not error.retryable
+
+
 def test_a_long_message_is_cut() -> None:
     error = to_store_error(DatabaseError("Code: 1. DB::Exception: " + "x" * 5000), place="x")
     assert len(str(error)) <= 400

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inferometer.clickhouse.settings import Retention, StoreSettings
+from inferometer.clickhouse.settings import MAX_DAYS, Retention, StoreSettings
+from inferometer.config import areas
 
 
 @pytest.mark.parametrize(
@@ -41,10 +42,16 @@ def test_a_password_never_shows() -> None:
         (StoreSettings(data_dir=Path("d"), database="a-b"), "plain name"),
         (StoreSettings(data_dir=Path("d"), replicated=True), "needs a server"),
         (StoreSettings(data_dir=Path("d"), retention=Retention(requests_days=0)), "requests_days"),
+        # A hundred years from now on lie beyond the last DateTime.
+        (StoreSettings(data_dir=Path("d"), retention=Retention(alerts_days=36_500)), "alerts_days"),
     ],
 )
 def test_settings_that_cannot_work_say_why(settings: StoreSettings, problem: str) -> None:
     assert any(problem in line for line in settings.problems())
+
+
+def test_configuration_and_store_have_one_limit_of_days() -> None:
+    assert areas.MAX_DAYS == MAX_DAYS
 
 
 def test_every_problem_is_reported_at_once() -> None:
