@@ -187,8 +187,11 @@ class AuditStore(Protocol):
         Every chunk of a partition that is not in `ends` counts; with `source` only its own.
         """
 
-    def windows_of(self, chunks: Sequence[OpenChunk], *, seconds: int) -> set[int]:
-        """Return the starts of the windows that log rows of these chunks lie in."""
+    def windows_of(self, chunks: Sequence[OpenChunk], *, seconds: int) -> dict[OpenChunk, set[int]]:
+        """Return the starts of the windows that log rows of these chunks lie in.
+
+        A chunk that has no log row yet is left out.
+        """
 
     def log_hours(self, span: Slice) -> list[HourRows]:
         """Return the hours of event time that have log rows."""
@@ -229,7 +232,8 @@ class DeadLetterStore(Protocol):
     def letters(self, wanted: LetterFilter) -> Iterator[DeadLetterRow]:
         """Yield letters in the order in which they were decided, without their bytes.
 
-        May be consumed while letters are recorded as sent; each comes once.
+        May be consumed while letters are recorded as sent; each comes once. Letters that come
+        meanwhile are left out: those may be the very events that were sent, refused again.
         """
 
     def counts(self, wanted: LetterFilter) -> dict[str, int]:
@@ -265,4 +269,12 @@ class TopicView(Protocol):
         """Return each partition's offsets and how far the group is."""
 
     def records(self, partition: int, first_offset: int, last_offset: int) -> RecordColumns:
-        """Return the records that the broker still holds in [first, last]."""
+        """Return the records that the broker still holds in [first, last], all in memory."""
+
+    def held_offsets(
+        self, partition: int, first_offset: int, last_offset: int, *, limit: int
+    ) -> tuple[int, list[int]]:
+        """Return how many records the broker still holds in [first, last], and the first offsets.
+
+        The range may be as long as the topic: only `limit` offsets are kept.
+        """

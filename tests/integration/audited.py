@@ -81,6 +81,13 @@ class MemoryTopic:
         columns = self.columns([self.values[partition][o] for o in held])
         return replace(columns, offsets=np.array(held, dtype=np.int64))
 
+    def held_offsets(
+        self, partition: int, first_offset: int, last_offset: int, *, limit: int
+    ) -> tuple[int, list[int]]:
+        """Count the records of a range."""
+        held = self.records(partition, first_offset, last_offset).offsets.tolist()
+        return len(held), held[:limit]
+
 
 @dataclass
 class Audited:

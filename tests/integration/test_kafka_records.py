@@ -68,6 +68,8 @@ def test_who_reads_from_outside_the_group_gets_the_same_records(broker: Embedded
 
     with KafkaTopicView(kafka) as view, PartitionReader(kafka) as reader:
         found = [view.records(2, 1, 9), reader.records(source, 1, 9)]
+        assert view.held_offsets(2, 1, 9, limit=2) == (len(HEADERS) - 1, [1, 2])
+        assert view.held_offsets(2, 50, 90, limit=2) == (0, [])
 
     for records in found:
         assert [records.value(row) for row in range(len(records))] == values[1:]

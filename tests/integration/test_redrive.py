@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 EVERY = LetterFilter(REQUESTS_TOPIC)
+PAGE = 3
+"""Letters that are asked for and sent at once; few, so that a redrive does so several times."""
 MENDED = RedriveOptions(changes=Changes({"status_code": "200"}))
 
 
@@ -39,12 +41,15 @@ class Sink:
         self._audited = audited
         self._job = audited.job()
         self.dies = False
+        self.taken = 0
 
     def partitions(self) -> int:
         return PARTITIONS
 
     def send(self, records: Sequence[tuple[int, bytes]]) -> list[int]:
         offsets = []
+        self.taken += len(records)
+        assert self.taken < 100, "it sends what it has made itself"
         for partition, value in records:
             chunk = self._audited.process(self._job, partition, [value])
             offsets.append(chunk.intent.first_offset)
@@ -60,11 +65,12 @@ def redrive(
     door = DoorPolicy(now_us=now_us, retention_us=10**12, future_tolerance_us=10**6)
     heard: list[Redriven] = []
     job = Redrive(
-        store=ClickHouseDeadLetters(audited.connection),
+        store=ClickHouseDeadLetters(audited.connection, page_letters=PAGE),
         sender=sink,
         door=door,
         clock=lambda: audited.now,
         options=options,
+        batch_letters=PAGE,
     )
     return dict(job.run(wanted, heard.append).counts)
 
@@ -144,3 +150,18 @@ def test_the_bytes_of_a_letter_are_its_own_even_where_they_are_no_text(
     wanted = LetterFilter(REQUESTS_TOPIC, places=((0, offset, None),))
     [place] = [letter.place for letter in store.letters(wanted)]
     assert store.values([place]) == {place: b"\xff\x00\xfe"}
+
+
+def test_what_is_refused_again_is_no_letter_of_the_same_redrive(audited: Audited) -> None:
+    values = [
+        json.dumps(json.loads(refused(audited, 0)) | {"event_id": f"again-{number}"}).encode()
+        for number in range(2 * PAGE)
+    ]
+    first = audited.process(audited.job(), 0, values).intent.first_offset
+    sink = Sink(audited)
+    unsent = LetterFilter(REQUESTS_TOPIC, reasons=("wrong_type",), partitions=(0,))
+    counts = redrive(audited, sink, RedriveOptions(force=True), unsent)
+    assert (counts[Fate.SENT], sink.taken) == (len(values), len(values))
+    letters = list(ClickHouseDeadLetters(audited.connection).letters(unsent))
+    made = [letter for letter in letters if letter.place.offset >= first + len(values)]
+    assert [letter.redriven for letter in made] == [""] * len(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -85,7 +86,12 @@ def _add_redrive(subcommands: argparse._SubParsersAction[argparse.ArgumentParser
         "--kafka", metavar="HOST:PORT", help="the broker; default: setting kafka.bootstrap_servers"
     )
     _add_filter(parser)
-    parser.add_argument("--limit", type=int, metavar="N", help="letters at most; default all")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="letters at most, those that were sent already not counted; default all",
+    )
     parser.add_argument("--all", action="store_true", help="every letter; instead of a filter")
     parser.add_argument(
         "--set",
@@ -140,14 +146,18 @@ def _filter(arguments: argparse.Namespace, context: Context) -> LetterFilter:
     from inferometer.runtime.clock import now
 
     at = now()
-    since, until = arguments.since, arguments.until
+    from_s, to_s = (
+        None if one is None else one.seconds(at) for one in (arguments.since, arguments.until)
+    )
+    if from_s is not None and to_s is not None and to_s <= from_s:
+        raise UsageError("--to lies before --from, so no letter is between them")
     return LetterFilter(
         topic=context.settings({}).kafka.requests_topic,
         reasons=tuple(arguments.reason),
         partitions=tuple(arguments.partition),
         places=tuple(place.key for place in arguments.at),
-        from_us=None if since is None else since.seconds(at) * _US_PER_S,
-        to_us=None if until is None else until.seconds(at) * _US_PER_S,
+        from_us=None if from_s is None else from_s * _US_PER_S,
+        to_us=None if to_s is None else to_s * _US_PER_S,
         limit=arguments.limit,
     )
 
@@ -198,6 +208,7 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _redrive(arguments: argparse.Namespace, context: Context) -> int:
+    from inferometer.cli.progress import Progress
     from inferometer.core.redrive_fates import RedriveOptions
     from inferometer.runtime.dead_letters import run_redrive
 
@@ -213,8 +224,11 @@ def _redrive(arguments: argparse.Namespace, context: Context) -> int:
         dry_run=arguments.dry_run,
     )
     outcomes: list[dict[str, Any]] = []
+    progress, so_far = Progress(context.stderr), Counter[str]()
 
     def report(outcome: Redriven) -> None:
+        so_far[outcome.fate.value] += 1
+        progress(_counted(so_far))
         if arguments.json:
             outcomes.append(_outcome(outcome))
         elif outcome.detail:
@@ -227,13 +241,15 @@ def _redrive(arguments: argparse.Namespace, context: Context) -> int:
         options,
         report,
     )
-    counts = {fate.value: count for fate, count in totals.counts.items()}
     if arguments.json:
-        print(orjson.dumps({"counts": counts, "letters": outcomes}).decode(), file=context.stdout)
+        print(orjson.dumps({"counts": so_far, "letters": outcomes}).decode(), file=context.stdout)
     else:
-        said = "  ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        print(said or "no letter matches", file=context.stdout)
+        print(_counted(so_far) or "no letter matches", file=context.stdout)
     return OK if totals.is_ok else PROBLEMS
+
+
+def _counted(fates: Counter[str]) -> str:
+    return "  ".join(f"{name} {count}" for name, count in sorted(fates.items()))
 
 
 def _changes(arguments: argparse.Namespace) -> Changes:
@@ -245,7 +261,16 @@ def _changes(arguments: argparse.Namespace) -> Changes:
         if not equals or not name:
             raise UsageError(f"--set {item}: give FIELD=VALUE")
         given[name] = value_text(value)
+    if "event_id" in given and not _is_one_event(arguments.at):
+        raise UsageError(
+            "--set event_id makes all letters one event, which counts once; name the one with "
+            "--at PARTITION:OFFSET:INDEX, or give each an id of its own with --unset event_id"
+        )
     return Changes(given, frozenset(arguments.unset))
+
+
+def _is_one_event(places: list[Place]) -> bool:
+    return len(places) == 1 and places[0].key[2] is not None
 
 
 def _as_dict(letter: DeadLetterRow) -> dict[str, Any]:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 VALUES_A_QUERY = 500
 """Bound values travel in the address of an HTTP request, which servers limit."""
+CHUNKS_A_QUERY = 50
+"""Five values each."""
 
 _GROUP_BY_SETTINGS = {
     # Groups beyond it are counted on disk: a cube by user has nearly as many as the log has rows.
@@ -124,12 +126,13 @@ class ClickHouseAuditStore:
             )
         ]
 
-    def windows_of(self, chunks: Sequence[OpenChunk], *, seconds: int) -> set[int]:
+    def windows_of(self, chunks: Sequence[OpenChunk], *, seconds: int) -> dict[OpenChunk, set[int]]:
         """Return the windows of chunks' log rows; see `AuditStore.windows_of`."""
-        found: set[int] = set()
-        for start in range(0, len(chunks), VALUES_A_QUERY):
-            query = WindowsOfChunks(chunks[start : start + VALUES_A_QUERY], seconds)
-            found.update(int(window) for (window,) in self._rows(query.sql()))
+        found: dict[OpenChunk, set[int]] = {}
+        for start in range(0, len(chunks), CHUNKS_A_QUERY):
+            asked = chunks[start : start + CHUNKS_A_QUERY]
+            for number, window in self._rows(WindowsOfChunks(asked, seconds).sql()):
+                found.setdefault(asked[int(number)], set()).add(int(window))
         return found
 
     def log_hours(self, span: Slice) -> list[HourRows]:

@@ -220,7 +220,7 @@ ORDER BY kafka_topic, stream_id, kafka_partition, first_offset"""  # noqa: S608 
 
 @dataclass(frozen=True, slots=True)
 class WindowsOfChunks:
-    """Starts of the windows, of one length, that log rows of some chunks lie in."""
+    """Starts of the windows, of one length, that log rows of each chunk lie in, by its number."""
 
     chunks: Sequence[OpenChunk]
     seconds: int
@@ -237,16 +237,14 @@ class WindowsOfChunks:
                 f"f{number}": chunk.first_offset,
                 f"l{number}": chunk.last_offset,
             }
-            parts.append(
-                f"(kafka_topic = {{t{number}:String}} AND kafka_partition = {{p{number}:UInt32}} "
-                f"AND stream_id = {{s{number}:String}} AND kafka_offset >= {{f{number}:UInt64}} "
-                f"AND kafka_offset <= {{l{number}:UInt64}})"
-            )
-        condition = "\n   OR ".join(parts) or "false"
-        text = f"""SELECT DISTINCT intDiv(toUnixTimestamp(ts_end), {{seconds:UInt32}}) * {{seconds:UInt32}}
+            parts.append(f"""SELECT DISTINCT
+    {number} AS number,
+    intDiv(toUnixTimestamp(ts_end), {{seconds:UInt32}}) * {{seconds:UInt32}}
 FROM {REQUESTS_TABLE}
-WHERE {condition}"""  # noqa: S608 - constants
-        return text, parameters
+WHERE kafka_topic = {{t{number}:String}} AND kafka_partition = {{p{number}:UInt32}}
+  AND stream_id = {{s{number}:String}}
+  AND kafka_offset >= {{f{number}:UInt64}} AND kafka_offset <= {{l{number}:UInt64}}""")  # noqa: S608 - constants
+        return "\nUNION ALL\n".join(parts), parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ not be checked is listed, never counted as checked.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inferometer.core.conservation import Difference, Skipped, instant
+from inferometer.core.conservation import Difference, Kind, Skipped, instant
 
 if TYPE_CHECKING:
     from inferometer.core.audit_spans import Slice
@@ -76,7 +77,9 @@ class AuditReport:
     events_checked: int = 0
     """Rows of the log whose event_id was held against all others."""
     differences: list[Difference] = field(default_factory=list)
-    differences_total: int = 0
+    """At most `MAX_DIFFERENCES` of them."""
+    counts: Counter[Kind] = field(default_factory=Counter)
+    """All of them."""
     repaired_total: int = 0
     """Differences among these that a repair has removed."""
     skipped: list[Skipped] = field(default_factory=list)
@@ -87,11 +90,16 @@ class AuditReport:
         """Say whether nothing differs any more."""
         return self.differences_total == self.repaired_total
 
-    def add(self, *found: Difference, count: int | None = None) -> None:
-        """Note differences; `count` where they stand for more than themselves."""
+    @property
+    def differences_total(self) -> int:
+        """Return how many differences there are, listed or not."""
+        return self.counts.total()
+
+    def add(self, *found: Difference) -> None:
+        """Note differences; list them while there is room."""
         room = max(0, MAX_DIFFERENCES - len(self.differences))
         self.differences += found[:room]
-        self.differences_total += len(found) if count is None else count
+        self.counts.update(one.kind for one in found)
 
     def totals(self) -> dict[str, int]:
         """Return the sums over all partitions."""

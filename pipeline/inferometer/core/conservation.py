@@ -96,7 +96,7 @@ class SkipReason(enum.StrEnum):
     ROLLUP_EXPIRED = "rollup_expired"
     """The roll-up no longer holds the windows, though the log does."""
     OPEN_CHUNK = "open_chunk"
-    """A chunk that is being written touches the windows."""
+    """A chunk that is being written touches the windows, or may."""
     BROKER_EXPIRED = "broker_expired"
     """Offsets that no ledger row accounts for, and that the broker no longer holds."""
     BROKER_UNKNOWN = "broker_unknown"

@@ -30,7 +30,8 @@ EVENTS_A_PASS = 5_000_000
 """Event ids that are counted at once; more take several passes over the log."""
 MAX_REPEATED_A_PASS = 1000
 _LOG_DAYS_UNKNOWN = 36_500
-_LOG_KINDS = frozenset({Kind.LOG_ROWS, Kind.LOG_REPEATED})
+_LOG_KINDS = (Kind.LOG_ROWS, Kind.LOG_REPEATED, Kind.RECORDS_LOST)
+"""With which the log is no measure; of records without a ledger row, roll-ups may be all that is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class Audit:
 
     def _repair(self, report: AuditReport) -> RollupRepair | None:
         """Return the repair, unless the log is no measure: it would take a loss over."""
-        if self.repair is None or not any(one.kind in _LOG_KINDS for one in report.differences):
+        if self.repair is None or not any(report.counts[kind] for kind in _LOG_KINDS):
             return self.repair
         report.skipped.append(
             Skipped(

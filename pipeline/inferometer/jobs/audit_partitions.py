@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inferometer.core.conservation import EntryRows, Kind, SkipReason
+from inferometer.core.conservation import MAX_OFFSETS, EntryRows, Kind, SkipReason
 from inferometer.core.ledger_chain import OffsetRange, chain
 from inferometer.jobs.audit_entries import audit_entry
 from inferometer.names import DEAD_LETTERS_TABLE, LEDGER_TABLE, REQUESTS_TABLE
@@ -139,18 +139,19 @@ def _gap(scope: PartitionScope, gap: OffsetRange, log: EntryRows, dead: EntryRow
 
 
 def _look_up(scope: PartitionScope, gap: OffsetRange) -> None:
-    records = scope.records(gap)
-    if records is None:
+    held = scope.held_offsets(gap, limit=MAX_OFFSETS)
+    if held is None:
         return
-    if len(records) == 0:
+    count, first_offsets = held
+    if count == 0:
         scope.account.holes += len(gap)
         return
     scope.differ(
         Kind.RECORDS_LOST,
         gap,
         expected="a ledger row",
-        found=f"{len(records)} records at the broker, no ledger row",
-        offsets=records.offsets.tolist(),
+        found=f"{count} records at the broker, no ledger row",
+        offsets=first_offsets,
     )
 
 

@@ -1,16 +1,19 @@
 """Audits roll-ups: each measure of each (window, group) of each table is what the log says.
 
-While workers run, a chunk may be between its log rows and its roll-up rows. A difference therefore
-counts only in a window that no such chunk touches: how far each ledger reached is read first, the
-difference next, and last the chunks that were begun behind that. A chunk writes its intent before
-its log rows and those before its roll-up rows, so whatever the difference saw of a chunk, its
-intent and the windows of its log rows are seen after it; a chunk that the ledger had closed before
-was seen whole.
+While workers run, a chunk may have some of its log rows and some of its roll-up rows, in any order.
+A difference therefore counts only where no chunk can be its reason: how far each ledger reached is
+read first, the difference next, and last the chunks that were begun behind that and the windows of
+their log rows. A chunk writes its intent first and its ledger row last: one that the ledger had
+closed was seen whole, any other is among the begun. A window with log rows of one is looked at again.
+So is every other while a chunk was open, since that chunk's log rows may yet have been on their way:
+the difference counts when it is still the same after each such chunk was closed or has shown its log
+rows elsewhere. Rows of the chunk that came in between would have changed what the log says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inferometer.core.audit_report import MAX_DIFFERENCES, TableAccount
@@ -24,12 +27,12 @@ if TYPE_CHECKING:
 
     from inferometer.core.audit_report import AuditReport, Repair
     from inferometer.core.chunks import StreamPartition
-    from inferometer.core.conservation import GroupDifference, WindowCheck
+    from inferometer.core.conservation import GroupDifference, OpenChunk, WindowCheck
     from inferometer.core.cubes import Cube, Resolution
     from inferometer.ports import AuditStore
 
 ATTEMPTS = 4
-"""How often windows that a chunk touches are looked at before they are left out."""
+"""How often windows that an open chunk may touch are looked at before they are left out."""
 PAUSE_S = 1.5
 BATCH_GROUPS = 2000
 """Differing groups that are held in memory at once, unless one window has more."""
@@ -117,6 +120,7 @@ class RollupAudit:
         account.windows += len(checks)
         account.groups += sum(check.groups for check in checks)
         for batch in _batches([check for check in checks if check.differing]):
+            self.progress(f"{account.table}: {account.differing_groups} groups differ so far")
             self._settle(cube, resolution, batch, account)
 
     def _settle(
@@ -126,20 +130,21 @@ class RollupAudit:
         windows: list[int],
         account: TableAccount,
     ) -> None:
-        """Report and repair what differs in windows that no open chunk touches."""
+        """Report and repair what differs in windows, once no open chunk can be the reason."""
+        seen: dict[int, _Sighting] = {}
         for attempt in range(ATTEMPTS):
             if attempt:
                 self.pause(PAUSE_S)
-            ends = {source: last for source, (last, _) in self.store.ledger_ends().items()}
-            groups = self.store.differing_groups(cube, resolution, windows, limit=MAX_GROUPS)
-            begun = self.store.intents_after(ends, since_s=self.span.from_s - HOUR_S)
-            touched = self.store.windows_of(
-                [chunk for chunk in begun if self.is_live(chunk.source)],
-                seconds=resolution.seconds,
+            groups, chunks = self._look(cube, resolution, windows)
+            seen = _sightings(groups, chunks, seen)
+            settled = {window for window, sighting in seen.items() if not sighting.chunks}
+            self._found(
+                cube,
+                resolution,
+                [group for group in groups if group.window_start_s in settled],
+                account,
             )
-            settled = [group for group in groups if group.window_start_s not in touched]
-            self._found(cube, resolution, settled, account)
-            windows = sorted({group.window_start_s for group in groups} & touched)
+            windows = sorted({group.window_start_s for group in groups} - settled)
             if not windows:
                 return
         self.report.skipped.append(
@@ -151,6 +156,17 @@ class RollupAudit:
                 windows=len(windows),
             )
         )
+
+    def _look(
+        self, cube: Cube, resolution: Resolution, windows: Sequence[int]
+    ) -> tuple[list[GroupDifference], dict[OpenChunk, set[int]]]:
+        """Return what differs, and the chunks that were open meanwhile with their log rows' windows."""
+        ends = {source: last for source, (last, _) in self.store.ledger_ends().items()}
+        groups = self.store.differing_groups(cube, resolution, windows, limit=MAX_GROUPS)
+        begun = self.store.intents_after(ends, since_s=self.span.from_s - HOUR_S)
+        live = [chunk for chunk in begun if self.is_live(chunk.source)]
+        placed = self.store.windows_of(live, seconds=resolution.seconds)
+        return groups, {chunk: placed.get(chunk, set()) for chunk in live}
 
     def _found(
         self,
@@ -167,7 +183,7 @@ class RollupAudit:
         for group in groups:
             changes = group.changes()
             if len(self.report.differences) >= MAX_DIFFERENCES:
-                self.report.add(count=len(changes))
+                self.report.counts[Kind.ROLLUP] += len(changes)
             else:
                 self.report.add(*_differences(rows_table(cube, resolution), group, changes))
         if self.repair is not None:
@@ -188,6 +204,37 @@ class RollupAudit:
             # Another difference by now is a chunk's that is being written.
             if still.get((group.window_start_s, *group.group.values())) != group:
                 self.report.repaired_total += len(group.changes())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """What differed in a window when it was first seen so."""
+
+    groups: list[GroupDifference]
+    chunks: frozenset[OpenChunk]
+    """Open then, and neither closed since nor seen to lie elsewhere: one may be the reason."""
+
+
+def _sightings(
+    groups: Sequence[GroupDifference],
+    chunks: Mapping[OpenChunk, set[int]],
+    before: Mapping[int, _Sighting],
+) -> dict[int, _Sighting]:
+    """Return for each window without log rows of an open chunk what is known of it by now."""
+    touched = set[int]().union(*chunks.values())
+    unplaced = {chunk for chunk, windows in chunks.items() if not windows}
+    found: dict[int, _Sighting] = {}
+    ordered = sorted(groups, key=lambda group: group.window_start_s)
+    for window, of_window in groupby(ordered, key=lambda group: group.window_start_s):
+        if window in touched:
+            continue
+        differing = list(of_window)
+        earlier = before.get(window)
+        if earlier is not None and earlier.groups == differing:
+            found[window] = replace(earlier, chunks=earlier.chunks & unplaced)
+        else:
+            found[window] = _Sighting(differing, frozenset(chunks))
+    return found
 
 
 def _batches(checks: Sequence[WindowCheck]) -> Iterator[list[int]]:

@@ -54,6 +54,17 @@ class PartitionScope:
             return None
         return self.reader.records(self.source.partition, offsets.first, offsets.last)
 
+    def held_offsets(self, offsets: OffsetRange, *, limit: int) -> tuple[int, list[int]] | None:
+        """Return how many records the broker has of these offsets, and the first of them.
+
+        None where it does not hold them all.
+        """
+        if self.reader is None or not self.is_held(offsets):
+            return None
+        return self.reader.held_offsets(
+            self.source.partition, offsets.first, offsets.last, limit=limit
+        )
+
     def days(self, table: str) -> int:
         """Return how many days a table keeps."""
         return self.kept_days.get(table, _FOR_EVER_DAYS)

@@ -7,7 +7,7 @@ sent only spares work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from inferometer.core.judgement import judge
 from inferometer.core.reasons import Refusal
 from inferometer.core.redrive import ResentEvent, Unmendable, resent_event
 from inferometer.core.redrive_fates import Fate, Redriven, RedriveOptions, RedriveTotals
-from inferometer.names import REDRIVES_TABLE
+from inferometer.names import JSON_CONTENT_TYPE, REDRIVES_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +42,8 @@ class Redrive:
     door: DoorPolicy
     clock: Callable[[], datetime]
     options: RedriveOptions
+    batch_letters: int = BATCH_LETTERS
+    """Letters that are sent and recorded together, at most."""
 
     def run(self, wanted: LetterFilter, report: Callable[[Redriven], None]) -> RedriveTotals:
         """Send batch by batch; `report` hears of each letter once its batch is done.
@@ -50,11 +52,27 @@ class Redrive:
         """
         totals = RedriveTotals()
         partitions = self.sender.partitions()
-        for batch in _batches(self.store.letters(wanted)):
+        for batch in _batches(self._letters(wanted), self.batch_letters):
             for outcome in self._batch(batch, partitions):
                 totals.counts[outcome.fate] += 1
                 report(outcome)
         return totals
+
+    def _letters(self, wanted: LetterFilter) -> Iterator[DeadLetterRow]:
+        """Yield letters until the limit is reached by those that have not been sent already.
+
+        So that a redrive by so many at a time gets on.
+        """
+        left = wanted.limit
+        for letter in self.store.letters(replace(wanted, limit=None)):
+            if left is not None and self._is_due(letter):
+                if left == 0:
+                    return
+                left -= 1
+            yield letter
+
+    def _is_due(self, letter: DeadLetterRow) -> bool:
+        return letter.redriven != SENT or self.options.again
 
     def _batch(self, letters: Sequence[DeadLetterRow], partitions: int) -> list[Redriven]:
         """Send a batch.
@@ -86,7 +104,7 @@ class Redrive:
     def _event(
         self, letter: DeadLetterRow, value: bytes, partitions: int
     ) -> ResentEvent | Redriven:
-        if letter.redriven == SENT and not self.options.again:
+        if not self._is_due(letter):
             return Redriven(letter, Fate.ALREADY_SENT)
         if letter.place.partition >= partitions:
             return Redriven(
@@ -94,7 +112,7 @@ class Redrive:
             )
         event = resent_event(value, letter.place, self.options.changes)
         if isinstance(event, Unmendable):
-            return Redriven(letter, Fate.UNMENDABLE, detail=event.detail)
+            return Redriven(letter, Fate.UNMENDABLE, detail=_said(event, letter))
         verdict = judge(event.value, self.door)
         if isinstance(verdict, Refusal) and not self.options.force:
             detail = f"{verdict.reason.value}: {verdict.detail}"
@@ -132,9 +150,18 @@ class Redrive:
         self.store.insert(table=REDRIVES_TABLE, rows=rows, token=token)
 
 
-def _batches(letters: Iterator[DeadLetterRow]) -> Iterator[list[DeadLetterRow]]:
+def _said(event: Unmendable, letter: DeadLetterRow) -> str:
+    if letter.content_type == JSON_CONTENT_TYPE:
+        return event.detail
+    return (
+        f"{event.detail}; a whole record, {letter.content_type}, is only sent anew by who made it: "
+        f"`inferometer dead-letters show {letter.place} --json` has its bytes"
+    )
+
+
+def _batches(letters: Iterator[DeadLetterRow], count: int) -> Iterator[list[DeadLetterRow]]:
     """Yield letters in batches that are bounded in number and bytes."""
-    while batch := list(islice(letters, BATCH_LETTERS)):
+    while batch := list(islice(letters, count)):
         part: list[DeadLetterRow] = []
         size = 0
         for letter in batch:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from inferometer.core.chunks import GroupMetadata
 from inferometer.core.conservation import PartitionPosition
-from inferometer.core.records import RecordColumns
 from inferometer.errors import BrokerError, StateError
 from inferometer.kafka.group_offsets import committed_offsets
 from inferometer.kafka.librdkafka_clients import columns_of, outside_consumer
 from inferometer.kafka.topics import TopicReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inferometer.core.records import RecordColumns
     from inferometer.kafka.settings import KafkaSettings
 
 ANSWER_TIMEOUT_S = 15.0
@@ -55,29 +57,44 @@ class KafkaTopicView:
 
     def records(self, partition: int, first_offset: int, last_offset: int) -> RecordColumns:
         """Return the records of a range; see `TopicView.records`."""
+        batches = self._batches(partition, first_offset, last_offset)
+        return columns_of(message for batch in batches for message in batch)
+
+    def held_offsets(
+        self, partition: int, first_offset: int, last_offset: int, *, limit: int
+    ) -> tuple[int, list[int]]:
+        """Count the records of a range; see `TopicView.held_offsets`."""
+        count = 0
+        first: list[int] = []
+        for batch in self._batches(partition, first_offset, last_offset):
+            count += len(batch)
+            first += [message.offset() for message in batch[: limit - len(first)]]
+        return count, first
+
+    def _batches(self, partition: int, first_offset: int, last_offset: int) -> Iterator[list[Any]]:
+        """Yield the messages of a range, a batch at a time."""
         from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
         consumer = self._open()
         source = TopicPartition(self._kafka.topic, partition, first_offset)
-        found: list[Any] = []
-        seen = 0
         try:
             low, high = consumer.get_watermark_offsets(source, timeout=ANSWER_TIMEOUT_S)
             if first_offset >= high or last_offset < low:
-                return RecordColumns.empty()
+                return
             source.offset = max(first_offset, low)
             consumer.assign([source])
             silent = 0
-            while not _take(consumer, last_offset, found):
-                silent = 0 if len(found) > seen else silent + 1
-                seen = len(found)
+            is_end = False
+            while not is_end:
+                batch, is_end = _take(consumer, last_offset)
+                silent = 0 if batch else silent + 1
                 if silent > ANSWER_TIMEOUT_S / _POLL_S:
                     raise self._refused(KafkaException(KafkaError(KafkaError._TIMED_OUT)))  # noqa: SLF001
+                yield batch
         except KafkaException as error:
             raise self._refused(error) from error
         finally:
             consumer.unassign()
-        return columns_of(found)
 
     def close(self) -> None:
         """Close the connection; again is harmless."""
@@ -104,23 +121,23 @@ class KafkaTopicView:
         )
 
 
-def _take(consumer: Any, last_offset: int, found: list[Any]) -> bool:
-    """Take one batch of messages; return whether the range is read to its end."""
+def _take(consumer: Any, last_offset: int) -> tuple[list[Any], bool]:
+    """Return one batch of messages, and whether the range is read to its end."""
     from confluent_kafka import KafkaError, KafkaException
 
-    messages = consumer.consume(BATCH_RECORDS, timeout=_POLL_S)
-    for message in messages:
+    batch: list[Any] = []
+    for message in consumer.consume(BATCH_RECORDS, timeout=_POLL_S):
         error = message.error()
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                return True
+                return batch, True
             raise KafkaException(error)
         if message.offset() > last_offset:
-            return True
-        found.append(message)
+            return batch, True
+        batch.append(message)
         if message.offset() == last_offset:
-            return True
-    return False
+            return batch, True
+    return batch, False
 
 
 def _metadata(text: str | None) -> GroupMetadata | None:

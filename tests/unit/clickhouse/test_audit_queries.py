@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from inferometer.clickhouse.dead_letters import LetterCounts, Letters, LetterValues
+from inferometer.clickhouse.dead_letters import LastLetters, LetterCounts, Letters, LetterValues
 from inferometer.clickhouse.partition_checks import (
     IntentsAfter,
     KeptDays,
@@ -64,6 +64,7 @@ QUERIES: dict[str, Query] = {
     "audit_known_ids": KnownIds("t", [EVIL]),
     "audit_repairs_done": RepairsDone(EVIL),
     "dead_letters": Letters(FILTER, (5, PLACE), 5),
+    "dead_letter_ends": LastLetters(FILTER),
     "dead_letter_counts": LetterCounts(FILTER),
     "dead_letter_values": LetterValues([PLACE]),
 }

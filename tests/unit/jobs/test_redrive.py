@@ -14,6 +14,7 @@ from inferometer.core.redrive import Changes, DeadLetterRow, LetterFilter, Lette
 from inferometer.core.redrive_fates import Fate, Redriven, RedriveOptions
 from inferometer.errors import BrokerError
 from inferometer.jobs.redrive import Redrive
+from inferometer.names import ARROW_CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,14 +85,18 @@ class Sender:
 
 
 def redrive(
-    store: Letters, sender: Sender, options: RedriveOptions | None = None
+    store: Letters,
+    sender: Sender,
+    options: RedriveOptions | None = None,
+    *,
+    limit: int | None = None,
 ) -> dict[Fate, int]:
     heard: list[Redriven] = []
     job = Redrive(
         store=store, sender=sender, door=DOOR, clock=lambda: NOW,
         options=options or RedriveOptions(),
     )  # fmt: skip
-    totals = job.run(LetterFilter(TOPIC), heard.append)
+    totals = job.run(LetterFilter(TOPIC, limit=limit), heard.append)
     assert sum(totals.counts.values()) == len(heard)
     return dict(totals.counts)
 
@@ -117,6 +122,15 @@ def test_a_second_redrive_sends_nothing_unless_told() -> None:
     assert redrive(store, sender, RedriveOptions(again=True)) == {Fate.SENT: 1}
     assert len(sender.taken) == 2
     assert counted(sender) == ["e"]
+
+
+def test_a_redrive_by_so_many_at_a_time_gets_on() -> None:
+    store, sender = Letters(*(event(event_id=str(n)) for n in range(5))), Sender()
+    assert redrive(store, sender, limit=2) == {Fate.SENT: 2}
+    assert redrive(store, sender, limit=2) == {Fate.ALREADY_SENT: 2, Fate.SENT: 2}
+    assert redrive(store, sender, limit=2) == {Fate.ALREADY_SENT: 4, Fate.SENT: 1}
+    assert redrive(store, sender, RedriveOptions(again=True), limit=2) == {Fate.SENT: 2}
+    assert counted(sender) == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("failing", ["before", "after"])
@@ -159,6 +173,22 @@ def test_one_letter_that_cannot_go_never_costs_its_neighbours() -> None:
     sender = Sender()
     assert redrive(store, sender) == {Fate.SENT: 2, Fate.UNMENDABLE: 1, Fate.REFUSED_AGAIN: 1}
     assert counted(sender) == ["a", "b"]
+
+
+def test_a_whole_record_of_many_events_stays_and_says_where_its_bytes_are() -> None:
+    store = Letters(b"\xff\xff\xff\xff arrow")
+    whole, heard = store.letters, list[Redriven]()
+    store.letters = lambda wanted: (  # type: ignore[method-assign]
+        replace(letter, content_type=ARROW_CONTENT_TYPE) for letter in whole(wanted)
+    )
+    job = Redrive(
+        store=store, sender=Sender(), door=DOOR, clock=lambda: NOW, options=RedriveOptions()
+    )
+    job.run(LetterFilter(TOPIC), heard.append)
+    [outcome] = heard
+    assert outcome.fate is Fate.UNMENDABLE
+    assert ARROW_CONTENT_TYPE in outcome.detail
+    assert "dead-letters show 0:0:0 --json" in outcome.detail
 
 
 def test_a_change_mends_what_the_door_refused() -> None:
