@@ -22,11 +22,20 @@ from inferometer.core.alerts.routing import Route
 from inferometer.core.slo.burn_evaluation import SloEvaluator
 from inferometer.core.slo.counting import CountTable
 from inferometer.core.slo.definitions import Availability, BurnWindow, OutageRule, Severity, Slo
+from inferometer.core.slo.drawn_requests import (
+    BAD,
+    MOST_DRAWN,
+    TRAFFIC,
+    DrawnRequests,
+    dimensions_of,
+)
 from inferometer.core.slo.slo_lane import SloLane
 from tests.benchmarks.alone import run_alone
 from tests.benchmarks.parts import Part, Table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tests.benchmarks.parts import Surroundings
 
 GROUPS = 10_000
@@ -40,6 +49,9 @@ _BEFORE = 0.0005
 """Error ratio before the scene: half of the budget."""
 TICKS, QUICK_TICKS = 30, 6
 _HOUR_S = 3600
+VALUES = 1000
+"""Of each dimension that drawn requests are told apart by."""
+_TEXTS = tuple(f"value-{number}" for number in range(VALUES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +210,25 @@ class _Source:
             group=np.arange(groups, dtype=np.int32),
             cells_s=np.full(groups, cell_s, np.int64),
             columns=columns,
+            drawn=self._drawn(lane, bad),
+        )
+
+    def _drawn(self, lane: SloLane, bad: NDArray[np.int64]) -> DrawnRequests:
+        """Return as many requests as are drawn of so many bad ones, and of all."""
+        dimensions = dimensions_of(lane.slo)
+        of_bad, of_all = np.minimum(bad, MOST_DRAWN), np.full(len(bad), REQUESTS // 16)
+        row = np.concatenate([np.repeat(np.arange(len(bad)), each) for each in (of_bad, of_all)])
+        purposes = np.repeat((BAD, TRAFFIC), (of_bad.sum(), of_all.sum())).astype(np.uint8)
+        hashes = self._random.integers(0, 2**64, len(row), dtype=np.uint64)
+        # Those that stand for all are the lowest of their hashes.
+        hashes[purposes == TRAFFIC] //= np.uint64(16)
+        return DrawnRequests(
+            row=row.astype(np.int32),
+            hashes=hashes,
+            purposes=purposes,
+            dimensions=dimensions,
+            codes=self._random.integers(0, VALUES, (len(dimensions), len(row)), dtype=np.int32),
+            texts=_TEXTS,
         )
 
 

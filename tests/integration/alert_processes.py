@@ -80,7 +80,10 @@ class Fleet:
     is_failing: threading.Event = field(default_factory=threading.Event)
     """Whether the requests of `failing` fail."""
     failing: str = "m-large"
+    failing_node: str = ""
+    """Of four, the one whose requests fail then; empty: all of them."""
     is_over: threading.Event = field(default_factory=threading.Event)
+    sent: int = 0
 
     def __enter__(self) -> Fleet:
         self.thread = threading.Thread(target=self._send)
@@ -98,14 +101,18 @@ class Fleet:
             for _ in range(10):
                 number += 1
                 model = self.models[number % len(self.models)]
+                node = f"node-{number % 4}"
                 is_bad = self.is_failing.is_set() and model == self.failing
+                is_bad &= self.failing_node in {"", node}
                 request = {
                     "event_id": f"e-{number}",
                     "request_id": f"r-{number}",
                     "workspace_id": "acme",
                     "model": model,
                     "user_id": f"user-{number % 9}",
+                    "node_id": node,
                     "status_code": 503 if is_bad else 200,
+                    "error_type": "overloaded" if is_bad else "",
                     "ts_end": int(time.time() * 1_000_000),
                 }
                 value = json.dumps(request).encode()
@@ -113,6 +120,7 @@ class Fleet:
                 for _twice in range(2):
                     producer.produce(self.topic, value, partition=number % PARTITIONS)
             producer.poll(0)
+            self.sent = number
         producer.flush(10)
 
 

@@ -56,6 +56,35 @@ def test_an_outage_is_told_once_though_the_process_is_killed_again_and_again(
         assert success["budget_left"] < 1
 
 
+def test_a_page_names_the_node_that_fails_and_how(
+    kafka_broker: KafkaService, tmp_path: Path
+) -> None:
+    with Receiver() as receiver:
+        deployment = deployed(tmp_path, kafka_broker, receiver)
+        topic = deployment.environ["INFEROMETER_KAFKA_REQUESTS_TOPIC"]
+        with (
+            Fleet(kafka_broker.bootstrap_servers, topic, failing_node="node-2") as fleet,
+            ended(deployment.start()),
+        ):
+            until(deployment.is_serving, deployment, "it does not serve")
+            # Until it is known what traffic each node has.
+            enough = fleet.sent + 1000
+            until(lambda: fleet.sent >= enough, deployment, "nothing is sent")
+            fleet.is_failing.set()
+            until(lambda: bool(receiver.got), deployment, "nobody was told")
+            _, event = receiver.got[0]
+            fleet.is_failing.clear()
+            until(lambda: len(receiver.types()) > 1, deployment, "no end was told")
+        drivers = [
+            {"dim": "error_type", "value": "overloaded", "share": 1.0},
+            {"dim": "node_id", "value": "node-2", "share": 1.0},
+        ]
+        assert event["data"]["drivers"] == drivers
+        assert "Drivers: error_type overloaded 100%, node_id node-2 100%" in event["data"]["text"]
+        end = next(e for _, e in receiver.got if e["type"] == "slo.alert.resolved")
+        assert end["data"]["drivers"] == drivers
+
+
 def test_two_processes_share_the_work_and_one_takes_over_for_the_other(
     kafka_broker: KafkaService, tmp_path: Path
 ) -> None:

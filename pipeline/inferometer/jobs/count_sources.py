@@ -112,7 +112,8 @@ class _Signals:
         is_sample = np.array([isinstance(one, GaugeSample) for one in chosen], dtype=np.bool_)
         signals = [one for one in chosen if not isinstance(one, GaugeSample)]
         samples = [one for one in chosen if isinstance(one, GaugeSample)]
-        found = plan.of_signals(SignalView(signals, is_first[~is_sample]))
+        hashes = self.identities.hashes[kept][~is_sample]
+        found = plan.of_signals(SignalView(signals, is_first[~is_sample], hashes))
         for target, tables in plan.of_samples(GaugeView(samples)).items():
             found.setdefault(target, []).extend(tables)
         return found, newest_us

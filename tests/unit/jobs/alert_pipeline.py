@@ -79,12 +79,13 @@ class Request:
     status: int
     model: str = "m"
     caller: str = ""
+    node: str = ""
 
     def value(self) -> bytes:
         return json.dumps(
             {"event_id": self.event_id, "request_id": self.event_id, "model": self.model,
              "workspace_id": "acme", "status_code": self.status, "ts_end": self.ts_end_us,
-             "user_id": self.caller}
+             "user_id": self.caller, "node_id": self.node}
         ).encode()  # fmt: skip
 
 
@@ -112,6 +113,19 @@ def incident_trace(
     return found
 
 
+def node_trace(*, minutes: int = 28, incident: tuple[int, int] = (16, 19)) -> list[Request]:
+    """Two requests a second, over two models and four nodes; those of n3 fail during the incident,
+    others seldom."""
+    found = []
+    for number in range(minutes * 120):
+        ended_us = START_S * 1_000_000 + number * 500_000 + 1
+        node, model, user = f"n{number % 4}", "mn"[number // 4 % 2], f"user-{number % 9}"
+        fails = incident[0] * 120 <= number < incident[1] * 120
+        status = 503 if fails and (node == "n3" or number % 17 == 0) else 200
+        found.append(Request(f"e{number}", ended_us, ended_us, status, model, user, node))
+    return found
+
+
 def shuffled(requests: Sequence[Request], seed: int, by_s: float = 20.0) -> list[Request]:
     """Return requests in an order in which each comes up to `by_s` late."""
     chance = random.Random(seed)
@@ -119,7 +133,7 @@ def shuffled(requests: Sequence[Request], seed: int, by_s: float = 20.0) -> list
     moved = sorted(requests, key=lambda r: r.ts_end_us + delays[r.event_id])
     return [
         Request(r.event_id, r.ts_end_us, int(r.ts_end_us + delays[r.event_id]), r.status, r.model,
-                r.caller)
+                r.caller, r.node)
         for r in moved
     ]  # fmt: skip
 
@@ -257,6 +271,13 @@ class Pipeline:
     def notice_ids(self) -> list[str]:
         """Return the ids of all notices, repetitions left out."""
         return sorted({notice.notification_id for notice in self.output.notices})
+
+    def drivers(self) -> dict[str, list[tuple[str, str, float]]]:
+        """Return the drivers of each notice, by its id."""
+        return {
+            notice.notification_id: [(d.dimension, d.value, d.share) for d in notice.drivers]
+            for notice in self.output.notices
+        }
 
 
 def _partition(request: Request, partitions: int) -> int:

@@ -23,6 +23,7 @@ from tests.unit.jobs.alert_pipeline import (
     chat_slo,
     chunk_records,
     incident_trace,
+    node_trace,
     pieces,
     shuffled,
     signal_of,
@@ -33,13 +34,15 @@ if TYPE_CHECKING:
 
     from tests.unit.jobs.alert_pipeline import Request
 
-    Told = tuple[list[tuple[object, ...]], list[str]]
+    Drivers = dict[str, list[tuple[str, str, float]]]
+    Told = tuple[list[tuple[object, ...]], list[str], Drivers]
 
 TRACE = incident_trace()
+NODE_TRACE = node_trace()
 
 
 def told(pipeline: Pipeline) -> Told:
-    return pipeline.told(), pipeline.notice_ids()
+    return pipeline.told(), pipeline.notice_ids(), pipeline.drivers()
 
 
 def run(
@@ -66,6 +69,21 @@ def test_an_outage_pages_once_and_is_resolved() -> None:
     assert 0 < detected_s <= 60
 
 
+@pytest.fixture(scope="module")
+def node_told() -> Told:
+    return run(NODE_TRACE, chunk=100)
+
+
+def test_a_notice_says_which_node_most_failures_come_from(node_told: Told) -> None:
+    _, _, drivers = node_told
+    assert len(drivers) == 2
+    for found in drivers.values():
+        (status, node) = found
+        assert status == ("status_code", "503", 1.0)
+        assert node[:2] == ("node_id", "n3")
+        assert 0.7 < node[2] < 1.0
+
+
 def duplicated(requests: Sequence[Request]) -> list[Request]:
     """Every request twice, the second time a while later."""
     twice = [*requests, *(r for r in requests)]
@@ -89,6 +107,36 @@ def test_how_requests_come_changes_nothing(
     requests: list[Request], options: dict[str, int], expected: Told
 ) -> None:
     assert run(requests, **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("requests", "options"),
+    [
+        pytest.param(NODE_TRACE, {"chunk": 37}, id="in other chunks"),
+        pytest.param(NODE_TRACE, {"chunk": 400}, id="in large chunks"),
+        pytest.param(shuffled(NODE_TRACE, 1), {"chunk": 150}, id="shuffled within the lateness"),
+        pytest.param(duplicated(NODE_TRACE), {"chunk": 150}, id="every request twice"),
+        pytest.param(NODE_TRACE, {"partitions": 4}, id="over 4 partitions"),
+        pytest.param(
+            duplicated(shuffled(NODE_TRACE, 2)), {"partitions": 16, "chunk": 320},
+            id="shuffled and twice over 16",
+        ),
+        pytest.param(NODE_TRACE, {"targets": 4}, id="to 4 evaluators"),
+    ],
+)  # fmt: skip
+def test_how_requests_come_changes_no_driver(
+    requests: list[Request], options: dict[str, int], node_told: Told
+) -> None:
+    assert run(requests, **options) == node_told
+
+
+def test_another_evaluator_names_the_same_drivers_after_each_chunk(node_told: Told) -> None:
+    pipeline = Pipeline(policy=EvaluationPolicy(snapshot_every_s=45))
+    for part in pieces(NODE_TRACE, 100):
+        pipeline.feed(part, chunk=100)
+        pipeline.evaluator = pipeline.new_evaluator()
+    pipeline.finish()
+    assert told(pipeline) == node_told
 
 
 def test_late_counts_are_late_again_when_they_are_read_again() -> None:

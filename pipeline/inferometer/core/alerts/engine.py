@@ -25,17 +25,19 @@ from inferometer.core.alerts.subjects import Definition, merged, split_apart
 from inferometer.core.slo.definitions import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from inferometer.core.alerts.grouping import NoticeGroup
     from inferometer.core.alerts.history import TransitionRecord
     from inferometer.core.alerts.incidents import Incident
     from inferometer.core.alerts.inhibition import InhibitRule
     from inferometer.core.alerts.mutes import Mutes
-    from inferometer.core.alerts.notices import Notice
+    from inferometer.core.alerts.notices import Driver, Notice
     from inferometer.core.alerts.planning import Told
     from inferometer.core.alerts.routing import Intervals, Route
     from inferometer.core.alerts.subjects import Key, Observation, Subject
+
+    DriversOf = Callable[[Subject], tuple[Driver, ...] | None]
 
 _NO_TRAITS = ReceiverTraits()
 
@@ -54,6 +56,11 @@ class _Moment:
     now_s: int
     mutes: Mutes
     intervals: Intervals
+    drivers_of: DriversOf
+
+
+def _no_drivers(_subject: Subject) -> None:
+    """Know of nothing; see `DriversOf`."""
 
 
 class Alerts:
@@ -121,15 +128,19 @@ class Alerts:
         now_s: int,
         mutes: Mutes = NO_MUTES,
         intervals: Intervals = NO_INTERVALS,
+        drivers_of: DriversOf = _no_drivers,
     ) -> Outcome:
         """Apply one tick; one that was applied before brings nothing.
 
         `now_s` is the wall clock: silences are those of this instant, and a firing whose tick lies
-        far behind it is told only if it lasts until the live edge.
+        far behind it is told only if it lasts until the live edge. `drivers_of` is asked of what is
+        told, at this tick, and returns None where observations say it already.
         """
         if self.state.last_tick_s is not None and tick_s <= self.state.last_tick_s:
             return Outcome()
-        moment = _Moment(tick_s=tick_s, now_s=now_s, mutes=mutes, intervals=intervals)
+        moment = _Moment(
+            tick_s=tick_s, now_s=now_s, mutes=mutes, intervals=intervals, drivers_of=drivers_of
+        )
         transitions = self._observe(observations, tick_s)
         labels = self._labels_of_firing()
         transitions += self._overlay(labels, moment)
@@ -274,6 +285,9 @@ class Alerts:
         moment: _Moment,
     ) -> Notice:
         top = spokesman(told.incidents)
+        if top.is_firing and (found := moment.drivers_of(top.subject)) is not None:
+            # When it ends, they are those that were told.
+            top.drivers = found
         texts = [text for one in told.incidents for text in suppressed.get(one.incident_id, ())]
         return compose(
             group,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from inferometer.core.slo.counting import CountTable
+from inferometer.core.slo.counting import CountTable, table_name
 from inferometer.core.slo.event_view import CELL_S
 from inferometer.core.slo.measure_lanes import BY_CLOCK, WATERMARK_AGE, MetricLane
 from inferometer.core.slo.reducer import TICK_S, Verdict
+from inferometer.core.slo.slo_lane import SloLane
 from inferometer.core.slo.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from inferometer.core.alerts.engine import Alerts, Outcome
     from inferometer.core.alerts.mute_book import MuteBook
+    from inferometer.core.alerts.notices import Driver
     from inferometer.core.alerts.routing import Intervals
     from inferometer.core.alerts.subjects import Observation, Subject
     from inferometer.core.slo.count_records import CountsRecord
@@ -110,8 +112,17 @@ class Board:
                 for observation in lane.observe(tick_s, watched)
             ]
             yield self.alerts.step(
-                tick_s, observations, now_s=now_s, mutes=mutes, intervals=intervals
+                tick_s,
+                observations,
+                now_s=now_s,
+                mutes=mutes,
+                intervals=intervals,
+                drivers_of=self._drivers,
             )
+
+    def _drivers(self, subject: Subject) -> tuple[Driver, ...] | None:
+        lane = self.lanes.get(table_name(subject.workspace, subject.name))
+        return lane.drivers(subject) if isinstance(lane, SloLane) else None
 
     def watch(
         self,

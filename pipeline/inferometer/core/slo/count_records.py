@@ -7,7 +7,7 @@ without tables still moves its source's watermark; encoding is a pure function o
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +15,7 @@ import numpy as np
 
 from inferometer.core.chunks import StreamPartition
 from inferometer.core.slo.counting import BinCounts, CountTable
+from inferometer.core.slo.drawn_requests import DrawnRequests
 from inferometer.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -57,8 +58,22 @@ class WrittenBins(msgspec.Struct, array_like=True):
     counts: bytes
 
 
+class WrittenDrawn(msgspec.Struct, array_like=True):
+    """`DrawnRequests` as they are written."""
+
+    row: bytes
+    hashes: bytes
+    purposes: bytes
+    dimensions: list[str]
+    codes: bytes
+    texts: list[str]
+
+
 class WrittenTable(msgspec.Struct, array_like=True):
-    """A `CountTable` as it is written."""
+    """A `CountTable` as it is written.
+
+    Fields are only added, at the end and with a default: versions are mixed during an upgrade.
+    """
 
     name: str
     digest: str
@@ -67,6 +82,7 @@ class WrittenTable(msgspec.Struct, array_like=True):
     cells_s: bytes
     columns: dict[str, bytes]
     bins: dict[str, WrittenBins]
+    drawn: WrittenDrawn | None = None
 
 
 class _Record(msgspec.Struct, array_like=True):
@@ -122,6 +138,7 @@ def encoded_tables(tables: Sequence[CountTable]) -> list[WrittenTable]:
             table.cells_s.astype("<i8").tobytes(),
             {name: column.astype("<i8").tobytes() for name, column in table.columns.items()},
             {name: _encoded_bins(bins) for name, bins in table.bins.items()},
+            None if table.drawn is None else encoded_drawn(table.drawn),
         )
         for table in tables
     ]
@@ -133,6 +150,40 @@ def _encoded_bins(bins: BinCounts) -> WrittenBins:
         bins.bins.astype("<i2").tobytes(),
         bins.counts.astype("<i8").tobytes(),
     )
+
+
+def encoded_drawn(drawn: DrawnRequests) -> WrittenDrawn:
+    """Return drawn requests in the form that is written."""
+    return WrittenDrawn(
+        drawn.row.astype("<i4").tobytes(),
+        drawn.hashes.astype("<u8").tobytes(),
+        drawn.purposes.astype("<u1").tobytes(),
+        list(drawn.dimensions),
+        drawn.codes.astype(_code_type(drawn.texts)).tobytes(),
+        list(drawn.texts),
+    )
+
+
+def decoded_drawn(written: WrittenDrawn, rows: int) -> DrawnRequests:
+    """Read `encoded_drawn` of a table of so many rows. Raises ValueError."""
+    row = np.frombuffer(written.row, "<i4")
+    codes = np.frombuffer(written.codes, _code_type(written.texts))
+    codes = codes.astype(np.int32).reshape(len(written.dimensions), -1)
+    hashes = np.frombuffer(written.hashes, "<u8")
+    purposes = np.frombuffer(written.purposes, "<u1")
+    is_whole = len(row) == len(hashes) == len(purposes) == codes.shape[1]
+    for indexes, count in ((row, rows), (codes, len(written.texts))):
+        is_whole &= not indexes.size or 0 <= int(indexes.min()) <= int(indexes.max()) < count
+    if not is_whole:
+        raise ValueError("drawn requests that do not fit their table")
+    return DrawnRequests(
+        row, hashes, purposes, tuple(written.dimensions), codes, tuple(written.texts)
+    )
+
+
+def _code_type(texts: Sequence[str]) -> str:
+    """Return the least type that numbers so many texts; most records have few."""
+    return "<u1" if len(texts) <= 2**8 else "<u2" if len(texts) <= 2**16 else "<i4"
 
 
 def decode_counts(value: bytes) -> CountsRecord:
@@ -186,4 +237,6 @@ def _decoded_table(table: WrittenTable) -> CountTable:
     is_whole = len(read.group) == count and all(len(c) == count for c in read.columns.values())
     if not is_whole or (count and not 0 <= int(read.group.max()) < len(read.groups)):
         raise ValueError(f"the table of {table.name} has columns of unlike lengths")
-    return read
+    if table.drawn is None:
+        return read
+    return replace(read, drawn=decoded_drawn(table.drawn, count))

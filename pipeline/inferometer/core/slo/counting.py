@@ -30,6 +30,7 @@ from inferometer.core.slo.definitions import (
     Duration,
     Latency,
 )
+from inferometer.core.slo.drawn_requests import dimensions_of, draw
 from inferometer.core.slo.event_view import into_cells, selected
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from inferometer.core.price_columns import CostColumns
     from inferometer.core.rollups import Measured
     from inferometer.core.slo.definitions import Slo
+    from inferometer.core.slo.drawn_requests import DrawnRequests
     from inferometer.core.slo.event_view import Cells, EventView, Flags, SignalView, View
 
 NO_PRINCIPAL_LOW = 2**32 - 1
@@ -87,6 +89,8 @@ class CountTable:
     """Start of the cell, seconds since 1970."""
     columns: Mapping[str, NDArray[np.int64]]
     bins: Mapping[str, BinCounts] = field(default_factory=dict)
+    drawn: DrawnRequests | None = None
+    """Some of its requests, where each is judged alone."""
 
     def __len__(self) -> int:
         return len(self.cells_s)
@@ -128,18 +132,26 @@ def count_slo(slo: Slo, view: EventView, costs: CostColumns | None = None) -> Co
     valid, bad = _judge(slo, view.events, costs)
     valid &= selected(view, slo.workspace, slo.selector)
     cells = into_cells(view, valid, slo.group_by)
-    chosen_bad = bad[valid]
+    rows, chosen_bad = np.flatnonzero(valid), bad[valid]
     columns = {
         "total": np.bincount(cells.cell_of, minlength=len(cells)).astype(np.int64),
         "bad": cells.counts(chosen_bad),
-        **_principals(slo, view, cells, np.flatnonzero(valid), chosen_bad),
+        **_principals(slo, view, cells, rows, chosen_bad),
     }
     if isinstance(slo.indicator, Cost) and costs is not None:
         columns[COST_MEASURE] = cells.sums(costs.numbers["price_cost"][valid])
-    return _table(slo, cells, columns)
+        if slo.indicator.per is CostPer.MINUTE:
+            return _table(slo, cells, columns)
+    drawn = draw(view, rows, cells.cell_of, chosen_bad, dimensions_of(slo))
+    return _table(slo, cells, columns, drawn)
 
 
-def _table(slo: Slo, cells: Cells, columns: dict[str, NDArray[np.int64]]) -> CountTable:
+def _table(
+    slo: Slo,
+    cells: Cells,
+    columns: dict[str, NDArray[np.int64]],
+    drawn: DrawnRequests | None = None,
+) -> CountTable:
     return CountTable(
         name=table_name(slo.workspace, slo.name),
         digest=slo_digest(slo),
@@ -147,6 +159,7 @@ def _table(slo: Slo, cells: Cells, columns: dict[str, NDArray[np.int64]]) -> Cou
         group=cells.group,
         cells_s=cells.cells_s,
         columns=columns,
+        drawn=drawn,
     )
 
 
@@ -265,8 +278,10 @@ def count_slo_signals(slo: Slo, view: SignalView) -> CountTable | None:
     cells = into_cells(view, counted, slo.group_by)
     ones = np.bincount(cells.cell_of, minlength=len(cells)).astype(np.int64)
     all_bad = np.ones(int(counted.sum()), dtype=np.bool_)
-    principals = _principals(slo, view, cells, np.flatnonzero(counted), all_bad)
-    return _table(slo, cells, {"total": ones, "bad": ones.copy(), **principals})
+    rows = np.flatnonzero(counted)
+    principals = _principals(slo, view, cells, rows, all_bad)
+    drawn = draw(view, rows, cells.cell_of, all_bad, dimensions_of(slo))
+    return _table(slo, cells, {"total": ones, "bad": ones.copy(), **principals}, drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inferometer.core.door import complete
+from inferometer.core.duplicates import hash_texts
 from inferometer.core.price_columns import price_columns
 from inferometer.core.rollups import measure
 from inferometer.core.slo.count_records import target_of
@@ -48,7 +49,7 @@ class CountingPlan:
         if len(events) == 0:
             return found
         complete(events.numbers)
-        view = EventView(events)
+        view = EventView(events, hash_texts(events.texts["event_id"]))
         costs = price_columns(self.book, events) if self._needs_costs else None
         for slo in self.slos:
             self._put(found, slo.workspace, slo.service, count_slo(slo, view, costs))

@@ -32,6 +32,8 @@ TEAM = "team_id"
 """The first of `team_ids`: the one that is billed."""
 STREAM = "stream"
 """`true` or `false`."""
+STATUS = "status_code"
+"""No dimension: what is told of requests that failed."""
 
 SLO_DIMENSIONS = (
     *(found.name for found in fields_of(Kind.CODE) if found.name not in OUTCOMES),

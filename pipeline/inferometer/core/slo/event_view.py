@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from inferometer.core.columns import CodeColumn
 from inferometer.core.group_kernel import group_rows
-from inferometer.core.slo.dimensions import STREAM, TEAM
+from inferometer.core.slo.dimensions import STATUS, STREAM, TEAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from inferometer.core.signals import InferenceSignal
 
     Flags = NDArray[np.bool_]
+    Hashes = NDArray[np.uint64]
     Integers = NDArray[np.int64]
 
 CELL_S = 10
 _CELL_US = CELL_S * 1_000_000
 _BOOLEAN = ("false", "true")
+_LEAST_FAILED, _MOST_STATUS = 400, 999
+_STATUSES = tuple(str(code) if code >= _LEAST_FAILED else "" for code in range(_MOST_STATUS + 1))
 
 
 class View(Protocol):
@@ -44,11 +47,24 @@ class View(Protocol):
         """Return a dimension of every row."""
 
 
+class RequestView(View, Protocol):
+    """Rows that can be told apart, and drawn."""
+
+    @property
+    def hashes(self) -> Hashes | None:
+        """Hashes of the ids of the rows, where they are known."""
+
+    def dimension_of(self, name: str, rows: Integers) -> CodeColumn:
+        """Return a dimension of some rows, or with what status they failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventView:
     """Accepted events of one chunk, without duplicates."""
 
     events: EventColumns
+    hashes: Hashes | None = None
+    """Of the event ids."""
 
     @property
     def instants_us(self) -> Integers:
@@ -63,6 +79,16 @@ class EventView:
             return CodeColumn(self.events.numbers["stream"].astype(np.int32), _BOOLEAN)
         return self.events.codes.get(name) or _nothing(len(self.events))
 
+    def dimension_of(self, name: str, rows: Integers) -> CodeColumn:
+        """Return a dimension of some events, or with what status they failed."""
+        if name == TEAM:
+            return _first_of(self.events.lists["team_ids"].take(pa.array(rows)))
+        if name == STATUS:
+            statuses = self.events.numbers["status_code"][rows].clip(0, _MOST_STATUS)
+            return CodeColumn(statuses.astype(np.int32), _STATUSES)
+        column = self.dimension(name)
+        return CodeColumn(column.codes[rows], column.values)
+
 
 @dataclass(frozen=True, slots=True)
 class SignalView:
@@ -71,6 +97,8 @@ class SignalView:
     signals: Sequence[InferenceSignal]
     is_first_of_request: Flags
     """Two deadlines of one request may be missed; it is bad once."""
+    hashes: Hashes | None = None
+    """Of the ids of the signals."""
 
     @property
     def instants_us(self) -> Integers:
@@ -79,8 +107,15 @@ class SignalView:
 
     def dimension(self, name: str) -> CodeColumn:
         """Return a dimension of every signal."""
-        texts = [_text(getattr(signal, name, "")) for signal in self.signals]
-        return coded(texts)
+        return _dimension_of_signals(self.signals, name)
+
+    def dimension_of(self, name: str, rows: Integers) -> CodeColumn:
+        """Return a dimension of some signals."""
+        return _dimension_of_signals([self.signals[row] for row in rows.tolist()], name)
+
+
+def _dimension_of_signals(signals: Iterable[InferenceSignal], name: str) -> CodeColumn:
+    return coded([_text(getattr(signal, name, "")) for signal in signals])
 
 
 def _text(value: object) -> str:

@@ -60,6 +60,7 @@ def without_excluded(
         cells_s=table.cells_s[rows],
         columns={name: column[rows] for name, column in table.columns.items()},
         bins={name: _kept_bins(bins, rows, moved) for name, bins in table.bins.items()},
+        drawn=None if table.drawn is None else table.drawn.of_rows(rows),
     )
 
 

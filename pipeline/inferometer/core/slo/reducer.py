@@ -267,4 +267,5 @@ def part_of(table: CountTable, chosen: NDArray[np.bool_]) -> CountTable:
         cells_s=table.cells_s[chosen],
         columns={name: column[chosen] for name, column in table.columns.items()},
         bins=bins,
+        drawn=None if table.drawn is None else table.drawn.of_rows(chosen),
     )

@@ -17,11 +17,15 @@ from inferometer.core.slo.burn_evaluation import SloEvaluator
 from inferometer.core.slo.counting import slo_digest, table_name
 from inferometer.core.slo.definitions import HOUR_S
 from inferometer.core.slo.derived_counts import derived_counts
+from inferometer.core.slo.drawn_requests import dimensions_of
 from inferometer.core.slo.exclusion import without_excluded
+from inferometer.core.slo.failure_drivers import failure_drivers
+from inferometer.core.slo.request_memory import LATELY_S, RequestMemory, WrittenMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from inferometer.core.alerts.notices import Driver
     from inferometer.core.alerts.subjects import Subject
     from inferometer.core.slo.counting import CountTable
     from inferometer.core.slo.definitions import Slo
@@ -35,6 +39,8 @@ class _Snapshot(msgspec.Struct, array_like=True):
     groups: list[tuple[list[str], bytes, bytes]]
     """Values, counts, and what absence has learnt."""
     derived: list[Any] | None
+    requests: WrittenMemory | None = None
+    """Added later, so an older release wrote none."""
 
 
 class SloLane:
@@ -52,6 +58,7 @@ class SloLane:
         self._evaluator = SloEvaluator(slo)
         self._absence = None if slo.absence is None else AbsenceWatch(slo.absence, tier=slo.tier)
         self._derived = derived_counts(slo)
+        self._requests = RequestMemory(dimensions_of(slo))
         self._groups: dict[tuple[str, ...], int] = {}
         self._subjects: dict[int, Subject] = {}
 
@@ -71,6 +78,9 @@ class SloLane:
             rows = self._kept(table, groups, excluded_by)
             self.excluded += int(columns["total"][~rows].sum())
         numbers = np.array(groups, dtype=np.int64)[table.group]
+        drawn = table.drawn if rows.all() or table.drawn is None else table.drawn.of_rows(rows)
+        if drawn is not None:
+            self._requests.add(drawn, numbers[rows][drawn.row], table.cells_s[rows][drawn.row])
         if self._absence is not None:
             # What is excluded from the budget has come all the same.
             self._absence.add(numbers, table.cells_s, columns["total"])
@@ -109,6 +119,8 @@ class SloLane:
         if self._derived is not None:
             self._add_derived(tick_s)
         self.evaluation = evaluation = self._evaluator.evaluate(tick_s)
+        if tick_s % LATELY_S == 0:
+            self._requests.advance(tick_s)
         asked = {self._place(subject) for subject in watched} - {None}
         if tick_s % HOUR_S == 0:
             self._forget_idle(asked)
@@ -128,6 +140,18 @@ class SloLane:
                 budget=evaluation.budget(group),
             )
 
+    def drivers(self, subject: Subject) -> tuple[Driver, ...] | None:
+        """Return what most bad requests of a group share at the last tick; None for others' groups."""
+        group = self._place(subject)
+        if group is None or self.evaluation is None:
+            return None
+        tick_s = self.evaluation.tick_s
+        return failure_drivers(
+            self._requests.dimensions,
+            self._requests.bad(group, tick_s),
+            self._requests.traffic(group, tick_s),
+        )
+
     def _forget_idle(self, watched: set[int | None]) -> None:
         """Let go of groups of which nothing is left in the whole period."""
         # Absence and whole minutes remember longer, by the same numbers.
@@ -137,6 +161,7 @@ class SloLane:
         for values, group in [item for item in self._groups.items() if item[1] in idle]:
             del self._groups[values], self._subjects[group]
             self._evaluator.forget(group)
+        self._requests.forget(idle)
 
     def _place(self, subject: Subject) -> int | None:
         if subject.key != self.definition.key:
@@ -177,6 +202,7 @@ class SloLane:
                     for values, group in self._groups.items()
                 ],
                 None if self._derived is None else self._derived.to_state(),
+                self._requests.to_state(list(self._groups.values())) if self._requests else None,
             )
         )
 
@@ -185,12 +211,14 @@ class SloLane:
         found = msgspec.msgpack.decode(data, type=_Snapshot)
         if found.digest != self.digest:
             return False
-        for values, state, absence in found.groups:
-            group = self._group(tuple(values))
+        groups = [self._group(tuple(values)) for values, _, _ in found.groups]
+        for group, (_, state, absence) in zip(groups, found.groups, strict=True):
             self._evaluator.restore(group, state)
             if self._absence is not None and absence:
                 self._absence.ensure(group + 1)
                 self._absence.restore(group, absence)
         if self._derived is not None and found.derived is not None:
             self._derived.restore(found.derived)
+        if found.requests is not None:
+            self._requests.restore(found.requests, groups)
         return True
