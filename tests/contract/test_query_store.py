@@ -125,6 +125,10 @@ QUESTIONS: dict[str, Texts] = {
         "from": ["now-24h"], "compare": ["previous"], "group_by": ["model"], "top": ["2"],
         "measure": ["requests,cost_per_request_usd"], "granularity": ["3h"],
     },
+    "against groups of the span before that vanished": {
+        "from": ["now-2h"], "compare": ["previous"], "group_by": ["user_id"], "top": ["3"],
+        "measure": ["requests,ttft_p99_ms"], "granularity": ["1h"],
+    },
     "against everybody": {
         "compare": ["baseline"], "baseline_filter": ["region=eu"], "filter": ["model=whale"],
         "group_by": ["model"], "measure": ["e2e_p95_ms,success_ratio"], "granularity": ["6h"],

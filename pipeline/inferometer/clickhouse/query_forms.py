@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from inferometer.core.bins import MICROSECONDS_PER_MS
+from inferometer.core.bins import MICROSECONDS_PER_MS, ZERO_BIN
 from inferometer.core.cubes import duration_columns
 from inferometer.core.query.measures import (
     Form,
@@ -29,6 +29,10 @@ SUMMED = "summed"
 """What a text calls aggregates that it sums again."""
 _SKETCH = "b_"
 _ROWS = "any_rows"
+_COUNT_BITS = 51
+"""A bin and its count as one number: thirteen bits hold every bin (`MAX_BIN`), the rest a count."""
+_MOST_COUNTED = 2**_COUNT_BITS - 1
+_FROM_ONE = 1 - ZERO_BIN
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class Aggregates:
     bound: Bound
     only_successes: bool
     joins_arrays: bool = False
-    """Sketches are joined, not merged: for cells of few rows, each read by one function."""
+    """Sketches are joined and sorted, not merged: for cells of few rows."""
     _texts: dict[str, str] = field(default_factory=dict)
 
     def texts(self) -> str:
@@ -73,7 +77,7 @@ class Aggregates:
                 sum_us, count = (self._sum((name,)) for name in duration_columns(duration))
                 return f"if({count} = 0, NULL, {sum_us} / {count} / {MICROSECONDS_PER_MS})"
             case Quantile(duration, q):
-                return f"quantile_ms({self._merged(duration)}, {self.bound.number(q)})"
+                return self._quantile(duration, self.bound.number(q))
             case ShareBelow(duration, limit_ms):
                 return self._share_below(duration, limit_ms)
 
@@ -92,18 +96,37 @@ class Aggregates:
         scale = "" if factor == 1 else f" * {self.bound.number(factor)}"
         return f"if({under} = 0, NULL, toFloat64({over}) / toFloat64({under}){scale})"
 
-    def _merged(self, duration: str) -> str:
+    def _quantile(self, duration: str, q: str) -> str:
         bins, condition = self.relation.sketch(duration, only_successes=self.only_successes)
         ending = f"If({{}}, {condition})" if condition else "({})"
-        if not self.joins_arrays:
-            return self._named(f"{_SKETCH}{duration}", f"sumMap{ending}".format(bins))
-        keys, counts = (
-            f"groupArrayArray{ending}".format(f"{bins}.{part}") for part in ("keys", "values")
+        if self.joins_arrays:
+            return self._joined_quantile(duration, bins, ending, q)
+        merged = self._named(f"{_SKETCH}{duration}", f"sumMap{ending}".format(bins))
+        return f"quantile_ms({merged}, {q})"
+
+    def _joined_quantile(self, duration: str, bins: str, ending: str, q: str) -> str:
+        """Return `quantile_ms` of bins that stand side by side, as often as rows have them.
+
+        Bin and count are one number: joining and sorting pairs takes a fifth more CPU in all.
+        """
+        pairs = (
+            f"arrayMap((bin, seen) -> bitShiftLeft(toUInt64(bin + {_FROM_ONE}), {_COUNT_BITS})"
+            f" + least(seen, {_MOST_COUNTED}), {bins}.keys, {bins}.values)"
         )
-        # A bin may be in it several times: the function counts up to a rank, so it does not matter.
-        return self._named(
-            f"{_SKETCH}{duration}", f"CAST(({keys}, {counts}), 'Map(Int16, UInt64)')"
+        joined = self._named(
+            f"{_SKETCH}{duration}", f"arraySort(groupArrayArray{ending.format(pairs)})"
         )
+        seen = self._named(
+            f"c_{duration}", f"arrayCumSum(pair -> bitAnd(pair, {_MOST_COUNTED}), {joined})"
+        )
+        # A column of its own, and of the type of counts: else it is computed again for every bin.
+        rank = self._named(
+            f"k_{duration}_{len(self._texts)}",
+            f"toUInt64(least(toInt64({seen}[-1]) - 1, toInt64({q} * {seen}[-1])))",
+        )
+        found = f"{joined}[arrayFirstIndex(upto -> upto > {rank}, {seen})]"
+        middle = f"bin_middle_ms(toInt64(bitShiftRight({found}, {_COUNT_BITS})) - {_FROM_ONE})"
+        return f"if({seen}[-1] = 0, NULL, {middle})"
 
     def _share_below(self, duration: str, limit_ms: float) -> str:
         bins, condition = self.relation.sketch(duration, only_successes=self.only_successes)

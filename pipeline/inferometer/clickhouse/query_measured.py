@@ -1,8 +1,9 @@
 """Texts that answer a plan: which groups have the most, and every measure of every cell and margin.
 
-Sketches are merged by one pass over the rows for all margins (`GROUPING SETS`), because reading them
-costs as much as merging them does. Only where there are many cells of few rows each, those are made
-apart by joining arrays: a hash table for each cell would cost ten times what its bins do.
+Sketches are read once for all margins (`GROUPING SETS`), because reading them costs as much as
+merging them does, and margins are made of cells where those are far fewer than rows. Only where there
+are many cells of few rows each, those are made apart by joining arrays: a hash table for each cell
+would cost ten times what its bins do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _Sql = tuple[str, dict[str, Any]]
 MOST_MERGED_CELLS = 6_000
 """From here on a hash table for each cell costs more than reading the rows once more."""
 FEW_CELLS = 300
-"""Up to so many cells cost less to merge again than the rows that they are made of."""
+"""Up to so many cells cost less to merge again than the rows that they are made of.
+
+More of them do where the rest is one of the groups: it stands for the most rows.
+"""
 _FEW_ROWS = 4
 """So many windows of the relation, at most, make a cell that is joined from arrays."""
 
@@ -198,14 +202,13 @@ FROM
         return text, writer.bound.values
 
     def _is_summed_twice(self, names: list[str], *, has_windows: bool) -> bool:
-        """Say whether the margin is made of few cells: then rows are merged once, not twice."""
-        cells = len(self.plan.windows) if has_windows else self.plan.top + 1
-        return (
-            has_windows is not bool(names)
-            and self.has_cells
-            and self.has_margins
-            and cells <= FEW_CELLS
-            and any(isinstance(measure.form, Quantile) for measure in self.plan.measures)
+        """Say whether margins are made of cells: then rows are merged once, not for each margin."""
+        if not (has_windows or names) or not (self.has_cells and self.has_margins):
+            return False
+        groups = self.plan.top + 1 if names else 1
+        has_rest = self.own is not None
+        return (has_rest or len(self.plan.windows) * groups <= FEW_CELLS) and any(
+            isinstance(measure.form, Quantile) for measure in self.plan.measures
         )
 
     def _folded(self, writer: _Writer) -> list[str]:

@@ -11,6 +11,7 @@ from inferometer.core.query.measures import Mean, Quantile, ShareBelow
 from inferometer.core.query.planning import dimensions_of, plan_metrics, ranking
 from inferometer.core.query.questions import (
     Comparison,
+    Granularity,
     Match,
     QueryRefusedError,
     Statuses,
@@ -19,15 +20,16 @@ from inferometer.core.query.ranges import previous_range
 from inferometer.jobs.remembered import Remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from inferometer.core.query.answers import Compared, Coverage, MetricsAnswer
+    from inferometer.core.query.answers import Compared, Coverage, MetricsAnswer, Series
     from inferometer.core.query.planning import Planned
     from inferometer.core.query.plans import MetricsPlan
     from inferometer.core.query.questions import MetricsQuery
     from inferometer.query_ports import QueryStore
 
+Group = tuple[str, ...]
 STATUS_DIMENSIONS = frozenset({"status_class", "status_code", "error_type"})
 
 
@@ -87,16 +89,29 @@ class AnswerMetrics:
             return None, [f"Nothing to compare with: {reasons}."]
         plan = planned.plan
         if plan.group_by:
-            groups = tuple(
-                tuple(series.group.values()) for series in answer.series if not series.is_other
-            )
-            plan = replace(plan, groups=groups)
+            groups = _own_groups(answer.series)
+            plan = replace(plan, groups=(*groups, *self._vanished(planned, answer, groups)))
         planned = replace(planned, plan=plan)
         rows, _ = self._store.measured(plan)
         notes = []
         if not planned.coverage.is_whole:
             notes = [f"What it is compared with is not kept in full: {planned.coverage.reason}."]
         return assemble_compared(planned, rows), notes
+
+    def _vanished(
+        self, before: Planned, answer: MetricsAnswer, groups: tuple[Group, ...]
+    ) -> tuple[Group, ...]:
+        """Return the top groups of the span before that have nothing now, highest first."""
+        whole = _as_total(before.plan)
+        rows, _ = self._store.measured(whole)
+        ranked = assemble_compared(replace(before, plan=whole), rows).series
+        gone = tuple(group for group in _own_groups(ranked) if group not in groups)
+        if not gone or not any(series.is_other for series in answer.series):
+            return gone
+        # The rest of now may hold them: those only fell behind, and stay in the rest of before.
+        rows, _ = self._store.measured(replace(_as_total(answer.plan), groups=gone))
+        left = {row.group for row in rows}
+        return tuple(group for group in gone if group not in left)
 
     def _folded(self, query: MetricsQuery, answer: MetricsAnswer) -> list[str]:
         """Say which dimensions have values that roll-ups count as `__other__`."""
@@ -111,6 +126,21 @@ class AnswerMetrics:
             for name in capped
             if name in folded
         ]
+
+
+def _own_groups(series: Sequence[Series]) -> tuple[Group, ...]:
+    return tuple(tuple(each.group.values()) for each in series if not each.is_other)
+
+
+def _as_total(plan: MetricsPlan) -> MetricsPlan:
+    """Return a plan for one window over the same range, with what groups are ranked by."""
+    return replace(
+        plan,
+        measures=(plan.order_by,),
+        granularity=Granularity.TOTAL,
+        windows=(plan.time_range.start,),
+        window_ends=(plan.time_range.end,),
+    )
 
 
 def _other_query(query: MetricsQuery, answer: MetricsAnswer) -> MetricsQuery:

@@ -1,9 +1,11 @@
-SELECT w, is_all_windows, is_all_groups, g0, s_requests AS m0, if(s_requests = 0, NULL, toFloat64(s_successes) / toFloat64(s_requests)) AS m1, quantile_ms(b_ttft, {v4:Float64}) AS m2, if(if(is_all_windows = 1, {v2:Float64}, {v3:Array(Float64)}[w + 1]) = 0, NULL, toFloat64(s_requests) / if(is_all_windows = 1, {v2:Float64}, {v3:Array(Float64)}[w + 1]) * {v5:Float64}) AS m3
+SELECT w, is_all_windows, is_all_groups, g0, s_requests AS m0, if(s_requests = 0, NULL, toFloat64(s_successes) / toFloat64(s_requests)) AS m1, if(c_ttft[-1] = 0, NULL, bin_middle_ms(toInt64(bitShiftRight(b_ttft[arrayFirstIndex(upto -> upto > k_ttft_4, c_ttft)], 51)) - 2)) AS m2, if(if(is_all_windows = 1, {v2:Float64}, {v3:Array(Float64)}[w + 1]) = 0, NULL, toFloat64(s_requests) / if(is_all_windows = 1, {v2:Float64}, {v3:Array(Float64)}[w + 1]) * {v5:Float64}) AS m3
 FROM
 (
     SELECT intDiv(toUnixTimestamp(r.window_start) - {v0:Int64}, {v1:Int64}) AS w, r.model AS g0, grouping(w) AS is_all_windows, grouping(g0) AS is_all_groups, sum(r.requests) AS s_requests,
         sum(r.successes) AS s_successes,
-        CAST((groupArrayArrayIf(r.ttft_bins.keys, intDiv(r.status_code, 100) = 2), groupArrayArrayIf(r.ttft_bins.values, intDiv(r.status_code, 100) = 2)), 'Map(Int16, UInt64)') AS b_ttft
+        arraySort(groupArrayArrayIf(arrayMap((bin, seen) -> bitShiftLeft(toUInt64(bin + 2), 51) + least(seen, 2251799813685247), r.ttft_bins.keys, r.ttft_bins.values), intDiv(r.status_code, 100) = 2)) AS b_ttft,
+        arrayCumSum(pair -> bitAnd(pair, 2251799813685247), b_ttft) AS c_ttft,
+        toUInt64(least(toInt64(c_ttft[-1]) - 1, toInt64({v4:Float64} * c_ttft[-1]))) AS k_ttft_4
     FROM service_1h_rows AS r
     WHERE r.workspace_id = {v6:String}
       AND r.window_start >= toDateTime({v7:Int64}, 'UTC')

@@ -138,19 +138,43 @@ def test_a_quantile_is_right_to_half_a_percent() -> None:
     assert found["e2e_share_below_500ms"] == pytest.approx(0.5, abs=0.006)
 
 
-def test_the_span_before_has_the_same_groups_and_ends_where_this_begins() -> None:
-    rows = [row(60, model="new")] * 2 + [row(90_000, model="old")] * 5 + [row(90_000, model="new")]
+def against_before(
+    now: dict[str, int], before: dict[str, int], top: int
+) -> tuple[MetricsAnswer, list[tuple[str, int]]]:
+    """Return an answer about requests of models, and those of the span before, in their order."""
+    rows = [row(60, model=name) for name, count in now.items() for _ in range(count)]
+    rows += [row(90_000, model=name) for name, count in before.items() for _ in range(count)]
     found = ask(
-        MemoryQueryStore(rows), group_by="model", top="1", compare="previous", granularity="1h"
+        MemoryQueryStore(rows), group_by="model", top=str(top), compare="previous", granularity="1h"
     )
-    compared = found.compared
-    assert compared is not None
-    assert compared.end == found.plan.time_range.start
-    assert [(s.group["model"], s.total["requests"]) for s in compared.series] == [
-        ("new", 1),
-        ("__other__", 5),
-    ]
-    assert compared.total["requests"] == 6
+    assert found.compared is not None
+    assert found.compared.end == found.plan.time_range.start
+    assert found.compared.total["requests"] == sum(before.values())
+    return found, [(s.group["model"], int(s.total["requests"] or 0)) for s in found.compared.series]
+
+
+def test_the_span_before_has_the_same_groups_and_ends_where_this_begins() -> None:
+    _, compared = against_before({"a": 3, "b": 2}, {"a": 1, "b": 5, "rare": 1}, top=2)
+    assert compared == [("a", 1), ("b", 5), ("__other__", 1)]
+
+
+def test_groups_that_vanished_are_in_the_span_before_highest_first() -> None:
+    found, compared = against_before({"a": 2}, {"a": 1, "gone": 2, "lost": 5}, top=3)
+    assert [series.group["model"] for series in found.series] == ["a"]
+    assert compared == [("a", 1), ("lost", 5), ("gone", 2)]
+
+
+def test_a_group_that_only_fell_behind_stays_in_the_rest_of_both_spans() -> None:
+    found, compared = against_before(
+        {"a": 3, "b": 2, "behind": 1}, {"behind": 9, "gone": 8, "a": 1}, top=2
+    )
+    assert [series.group["model"] for series in found.series] == ["a", "b", "__other__"]
+    assert compared == [("a", 1), ("b", 0), ("gone", 8), ("__other__", 9)]
+
+
+def test_as_many_groups_may_vanish_as_have_a_series_of_their_own() -> None:
+    _, compared = against_before({"a": 1}, {"x": 3, "y": 2, "z": 1}, top=2)
+    assert compared == [("a", 0), ("x", 3), ("y", 2), ("__other__", 1)]
 
 
 def test_a_baseline_is_everybody_in_the_same_span() -> None:

@@ -1,6 +1,6 @@
-r"""Filters as texts: `model=a,b`, `model!=a`, `user_id^=team-`, `metadata.tenant=acme`.
+"""Filters as texts: `model=a,b`, `model!=a`, `user_id^=team-`, `metadata.tenant=acme`.
 
-Values are alternatives, parted by commas; `\,` is a comma in a value and `\\` a backslash.
+Values are alternatives, parted by commas; `escapes` says how one holds a comma.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from inferometer.core.query.dimensions import (
     UnknownDimensionError,
     dimension_of,
 )
+from inferometer.core.query.escapes import (
+    NAME,
+    escaped_name,
+    escaped_value,
+    plain_name,
+    split_values,
+)
 from inferometer.core.query.questions import Filter, Match, Problem, QueryRefusedError
 
 MOST_FILTERS = 50
 MOST_VALUES = 1000
 MOST_VALUE_CHARACTERS = 1024
 
-_WRITTEN = re.compile(r"(?P<dimension>[^=]*?)(?P<match>!=|\^=|=)(?P<values>.*)", re.DOTALL)
-_PIECES = re.compile(r"\\(?P<escaped>[\\,])|(?P<comma>,)|(?P<other>[^\\,]+|\\)", re.DOTALL)
+_WRITTEN = re.compile(rf"(?P<dimension>{NAME})(?P<match>!=|\^=|=)(?P<values>.*)", re.DOTALL)
 _STATUS_CODE = re.compile(r"\d{1,3}", re.ASCII)
 _FLAGS = ("true", "false")
 _HOW = "write model=a,b or model!=a or user_id^=team-"
@@ -33,7 +39,7 @@ def read_filter(text: str, *, parameter: str = "filter") -> Filter:
     if match is None:
         raise _refused(parameter, f"{text[:80]!r} is no filter", _HOW)
     try:
-        dimension = dimension_of(match["dimension"])
+        dimension = dimension_of(plain_name(match["dimension"]))
     except UnknownDimensionError as error:
         raise _refused(parameter, error.reason, error.remedy) from error
     how = Match(match["match"])
@@ -62,21 +68,10 @@ def read_filters(texts: tuple[str, ...], *, parameter: str = "filter") -> tuple[
     return tuple(found)
 
 
-def split_values(text: str) -> tuple[str, ...]:
-    """Return the alternatives of a text, without what escaped them, each once."""
-    values = [""]
-    for piece in _PIECES.finditer(text):
-        if piece["comma"]:
-            values.append("")
-        else:
-            values[-1] += piece["escaped"] or piece["other"]
-    return tuple(dict.fromkeys(values))
-
-
 def written(condition: Filter) -> str:
     """Return the text of a filter; `read_filter` reads it back."""
-    values = (value.replace("\\", "\\\\").replace(",", "\\,") for value in condition.values)
-    return f"{condition.dimension}{condition.match}{','.join(values)}"
+    values = ",".join(map(escaped_value, condition.values))
+    return f"{escaped_name(condition.dimension)}{condition.match}{values}"
 
 
 def _check(

@@ -10,7 +10,8 @@ from inferometer.core.query.asked import ChangesQuery, ForecastQuery, ModelsQuer
 from inferometer.core.query.catalogue import UnknownMeasureError, is_sum, measure
 from inferometer.core.query.cursors import decode_place
 from inferometer.core.query.dimensions import UnknownDimensionError, dimension_of
-from inferometer.core.query.filters import read_filters, split_values
+from inferometer.core.query.escapes import split_names, split_values
+from inferometer.core.query.filters import read_filters
 from inferometer.core.query.questions import (
     Comparison,
     Filter,
@@ -235,7 +236,8 @@ def _measures(read: Texts, parameter: str, default: str = DEFAULT_MEASURE) -> tu
 
 
 def _group_by(read: Texts) -> tuple[str, ...]:
-    names = read.listed("group_by")
+    found = (name for text in read.every("group_by") for name in split_names(text))
+    names = tuple(dict.fromkeys(found))
     if len(names) > MOST_GROUPED:
         reason = f"{len(names)} dimensions are more than {MOST_GROUPED}"
         read.refuse("group_by", reason, "group by fewer at once")

@@ -180,7 +180,7 @@ def silence_routes(desk: Desk, services: Services) -> APIRouter:
         call = await desk.call(request, ONE_WORKSPACE, role=Role.OPERATOR)
         call.asked.check()
         silence_id = call.path("silence_id")
-        if not await desk.queries.run(lambda: alerts.expire_silence(call.workspace_id, silence_id)):
+        if not await desk.others.run(lambda: alerts.expire_silence(call.workspace_id, silence_id)):
             raise NotFoundError(f"no silence {silence_id[:64]}; GET /silences lists them")
         return Response(status_code=204)
 

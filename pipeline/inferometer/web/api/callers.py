@@ -83,7 +83,7 @@ def caller_routes(desk: Desk) -> APIRouter:
     async def me(request: Request) -> Response:
         call = await desk.call(request)
         call.asked.check()
-        return await desk.fresh(call, lambda: _caller_json(call.caller))
+        return desk.at_once(call, _caller_json(call.caller))
 
     @routes.post(
         "/session",
@@ -99,7 +99,7 @@ def caller_routes(desk: Desk) -> APIRouter:
         nobody.knows(())
         nobody.asked.check()
         opened = await sessions.open(request, (await nobody.body(SessionBody)).token)
-        answer = await desk.fresh(nobody, lambda: _caller_json(opened.caller))
+        answer = desk.at_once(nobody, _caller_json(opened.caller))
         answer.headers["Set-Cookie"] = opened.set_cookie
         return answer
 
@@ -179,7 +179,7 @@ def token_routes(desk: Desk) -> APIRouter:
             _check_own(tokens.tokens(), token_id, call.caller)
             tokens.revoke(token_id)
 
-        await desk.queries.run(revoked)
+        await desk.others.run(revoked)
         return Response(status_code=204)
 
     return routes

@@ -38,7 +38,8 @@ TIME_ZONE = Text(
 FILTER = Texts(
     "filter",
     "A condition; all of them hold. `model=a,b` (either), `model!=a` (not), `user_id^=team-` "
-    "(begins so), `metadata.tenant=acme`; `\\,` is a comma inside a value.",
+    "(begins so), `metadata.tenant=acme`; `\\,` is a comma inside a value. A metadata key that holds "
+    "a comma, `=`, `!` or `^` has a backslash before it, and two for one: `metadata.a\\=b=acme`.",
     is_split=False,
     example="model=a,b",
     most=MOST_FILTERS,
@@ -56,7 +57,8 @@ MEASURE = Texts(
 )
 GROUP_BY = Texts(
     "group_by",
-    "Dimensions by the names of `/dimensions`, and `metadata.<key>`; repeated, or with commas.",
+    "Dimensions by the names of `/dimensions`, and `metadata.<key>`; repeated, or with commas. "
+    "Inside a key, `\\,` is a comma, and other characters are escaped as in `filter`.",
     example="model",
     most=MOST_GROUPED,
 )
@@ -87,7 +89,8 @@ STATUSES = Choice(
 COMPARE = Choice(
     "compare",
     "What the answer is held against: the span before, or, as `baseline`, the same span under "
-    "`baseline_filter`.",
+    "`baseline_filter`. Of the span before, `compared.series` has the groups of `series`, then those "
+    "of its own `top` that have nothing in the span asked for: they vanished.",
     Comparison.NONE,
 )
 BASELINE_FILTER = Texts(

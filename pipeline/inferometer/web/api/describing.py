@@ -30,14 +30,19 @@ _FILE_HEADERS = {
     for name, text, schema in (
         (
             "X-Row-Limit",
-            "Of a file: how many rows it may have. A longer one fails; none ends quietly.",
+            "Of a file of measures or of the log: how many rows it may have. A longer one fails; none "
+            "ends quietly.",
             {"type": "integer"},
         ),
-        ("X-Row-Count", "Of a file of the log: how many rows it has.", {"type": "integer"}),
+        (
+            "X-Row-Count",
+            "Of a file, but not of measures: how many rows it has.",
+            {"type": "integer"},
+        ),
         ("X-Is-Truncated", "Of a file of the log: whether there are more.", {"type": "boolean"}),
         (
             "X-Is-Whole",
-            "Of a file of measures: whether the whole span is kept.",
+            "Of a file about a span, but not of the log or of bills: whether all of it is kept.",
             {"type": "boolean"},
         ),
         ("X-Relation", "Of a file of measures: the table that it is from.", {"type": "string"}),

@@ -1,4 +1,4 @@
-"""What every page does: let its caller in, have the question answered in a thread, send the answer."""
+"""What every page does: let its caller in, have its question answered, send the answer."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from inferometer.web.api.services import ApiLimits, Doors
     from inferometer.web.api.workers import Opened
 
+OTHER_THREADS = 2
 GZIP_FROM_BYTES = 2048
 GZIP_LEVEL = 4
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
@@ -61,6 +62,8 @@ class Desk:
         self.queries = Workers(
             threads=limits.query_threads, waiting=limits.waiting_queries, name="query"
         )
+        self.others = Workers(threads=OTHER_THREADS, waiting=limits.waiting_queries, name="other")
+        """For what asks no store: a store that hangs must keep nobody from silencing an alert."""
         self._exports = Workers(
             threads=limits.export_threads, waiting=limits.waiting_exports, name="export"
         )
@@ -69,6 +72,7 @@ class Desk:
     def close(self) -> None:
         """Take no more questions."""
         self.queries.close()
+        self.others.close()
         self._exports.close()
 
     async def call(
@@ -126,9 +130,13 @@ class Desk:
         return _json_response(call.request, rendered)
 
     async def fresh(self, call: Call, ask: Callable[[], Any], *, status: int = 200) -> Response:
-        """Answer by the JSON of what `ask` returns, in a thread; nothing is kept or shared."""
-        rendered = await self.queries.run(functools.partial(_rendered, ask, 0.0))
+        """Answer by the JSON of what `ask`, which asks no store, returns; nothing is kept or shared."""
+        rendered = await self.others.run(functools.partial(_rendered, ask, 0.0))
         return _json_response(call.request, rendered, status)
+
+    def at_once(self, call: Call, payload: Any) -> Response:
+        """Answer by the JSON of what is known without asking: it waits behind no slow question."""
+        return _json_response(call.request, _rendered(lambda: payload, 0.0))
 
     async def export(
         self, call: Call, name: str, form: Format, opens: Callable[[], Opened]

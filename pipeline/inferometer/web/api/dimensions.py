@@ -42,13 +42,13 @@ def dimension_routes(desk: Desk, services: Services) -> APIRouter:
     async def measures(request: Request) -> Response:
         call = await desk.call(request)
         call.asked.check()
-        return await desk.answer(call, _measures_json)
+        return desk.at_once(call, _measures_json())
 
     @routes.get("/dimensions", **page(DimensionsDocument, "The dimensions, with definition."))
     async def dimensions(request: Request) -> Response:
         call = await desk.call(request)
         call.asked.check()
-        return await desk.answer(call, _dimensions_json)
+        return desk.at_once(call, _dimensions_json())
 
     @routes.get(
         "/dimensions/{name:path}/values",

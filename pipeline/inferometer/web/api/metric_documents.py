@@ -64,7 +64,10 @@ class ComparedDocument(Document):
     windows: list[datetime]
     total: dict[str, Amount]
     values: dict[str, list[Amount]]
-    series: list[SeriesDocument]
+    series: list[SeriesDocument] = Field(
+        description="of the span before: the groups of the answer in their order, then those that "
+        "vanished, highest first, and what neither has last"
+    )
 
 
 class MetricsDocument(Document):

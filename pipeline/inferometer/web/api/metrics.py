@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from inferometer.core.query.answer_files import Kind
 from inferometer.core.query.questions import (
     Comparison,
     Granularity,
@@ -20,6 +21,7 @@ from inferometer.web.api import common_parameters as common
 from inferometer.web.api.describing import page
 from inferometer.web.api.documents import cost_scope, coverage_json, freshness_json
 from inferometer.web.api.formats import CSV_TEXTS, FORMAT, Format
+from inferometer.web.api.list_files import columns_of, opened_list
 from inferometer.web.api.metric_documents import ChangesDocument, MetricsDocument
 from inferometer.web.api.workers import Opened
 
@@ -48,7 +50,15 @@ METRICS = (
     common.BASELINE_FILTER,
     FORMAT,
 )
-CHANGES = (*common.SCOPE, common.MEASURE_OF_CHANGES)
+CHANGES = (*common.SCOPE, common.MEASURE_OF_CHANGES, FORMAT)
+_COLUMNS_OF_CHANGES = columns_of(
+    dimension=Kind.TEXT,
+    value=Kind.TEXT,
+    now=Kind.NUMBER,
+    before=Kind.NUMBER,
+    difference=Kind.NUMBER,
+    share_of_difference=Kind.NUMBER,
+)
 _GRANULARITY_S = {
     Granularity.S10: 10,
     Granularity.S30: 30,
@@ -98,13 +108,19 @@ def metrics_routes(desk: Desk, services: Services) -> APIRouter:
         **page(
             ChangesDocument,
             "What changed since the span before: how much each value of each dimension adds to the "
-            "difference.",
+            "difference. As CSV, JSON lines or Parquet: a row a value, the largest difference first; "
+            f"{CSV_TEXTS}.",
             CHANGES,
         ),
     )
     async def changes(request: Request) -> Response:
         call = await desk.call(request, CHANGES, is_read_elsewhere=True)
+        form = desk.form(call)
         query = call.read(read_changes)
+        if form is not Format.JSON:
+            return await desk.export(
+                call, "changes", form, lambda: _changes_file(services.changes(query), form)
+            )
         return await desk.answer(
             call,
             lambda: _changes_json(query, services.changes(query), services.clock()),
@@ -225,19 +241,27 @@ def _changes_json(query: ChangesQuery, answer: ChangesAnswer, now: datetime) -> 
         "previous_to": answer.previous_range.end,
         "total": answer.total,
         "previous_total": answer.previous_total,
-        "changes": [
-            {
-                "dimension": each.dimension,
-                "value": each.value,
-                "now": each.now,
-                "before": each.before,
-                "difference": each.difference,
-                "share_of_difference": each.share_of_difference,
-            }
-            for each in answer.changes
-        ],
+        "changes": _rows_of_changes(answer),
         "freshness": freshness_json(answer.freshness, now),
         "coverage": coverage_json(answer.coverage),
         "notes": answer.notes,
         "cost_scope": cost_scope(query.workspace_id, query.filters),
     }
+
+
+def _changes_file(answer: ChangesAnswer, form: Format) -> Opened:
+    return opened_list(_rows_of_changes(answer), _COLUMNS_OF_CHANGES, form, answer.coverage)
+
+
+def _rows_of_changes(answer: ChangesAnswer) -> list[dict[str, Any]]:
+    return [
+        {
+            "dimension": each.dimension,
+            "value": each.value,
+            "now": each.now,
+            "before": each.before,
+            "difference": each.difference,
+            "share_of_difference": each.share_of_difference,
+        }
+        for each in answer.changes
+    ]

@@ -8,11 +8,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from inferometer.core.query.answer_files import Kind
 from inferometer.core.query.reading import read_forecast, read_range
 from inferometer.core.query.reconciliation import ProviderAccount, by_provider, days_of
 from inferometer.web.api import common_parameters as common
 from inferometer.web.api.describing import page
 from inferometer.web.api.documents import cost_scope
+from inferometer.web.api.formats import CSV_TEXTS, FORMAT, Format
+from inferometer.web.api.list_files import columns_of, opened_list
 from inferometer.web.api.parameters import Text
 from inferometer.web.api.pipeline_documents import (
     ForecastDocument,
@@ -28,12 +31,24 @@ if TYPE_CHECKING:
     from inferometer.core.query.questions import TimeRange
     from inferometer.web.api.desk import Desk
     from inferometer.web.api.services import Services
+    from inferometer.web.api.workers import Opened
 
 AT = Text("at", "The instant, written as `to`.", default="now", max_chars=64)
 FORECAST = (common.WORKSPACE, common.TIME_ZONE, common.FILTER)
 PRICES = (AT, common.TIME_ZONE)
 UNPRICED = (common.WORKSPACE, *common.RANGE)
-RECONCILIATION = common.RANGE
+RECONCILIATION = (*common.RANGE, FORMAT)
+_COLUMNS_OF_DAYS = columns_of(
+    day=Kind.DAY,
+    provider=Kind.TEXT,
+    priced_usd=Kind.MONEY,
+    billed_usd=Kind.MONEY,
+    difference_usd=Kind.MONEY,
+    difference_ratio=Kind.NUMBER,
+    attempts=Kind.WHOLE,
+    unpriced_requests=Kind.WHOLE,
+    partially_priced_requests=Kind.WHOLE,
+)
 
 
 def spend_routes(desk: Desk, services: Services) -> APIRouter:
@@ -70,14 +85,20 @@ def spend_routes(desk: Desk, services: Services) -> APIRouter:
         **page(
             ReconciliationDocument,
             "What was priced beside what providers billed, by UTC day. A bill is of the platform as "
-            "a whole, so this needs an admin's token of all workspaces.",
+            "a whole, so this needs an admin's token of all workspaces. As CSV, JSON lines or Parquet: "
+            f"a row a day and provider, exact decimals for money; {CSV_TEXTS}.",
             RECONCILIATION,
             role=Role.ADMIN,
         ),
     )
     async def reconciliation(request: Request) -> Response:
         call = await desk.call(request, RECONCILIATION, role=Role.ADMIN, all_workspaces=True)
+        form = desk.form(call)
         span = call.span(read_range)
+        if form is not Format.JSON:
+            return await desk.export(
+                call, "reconciliation", form, lambda: _reconciliation_file(services, span, form)
+            )
         return await desk.answer(call, lambda: _reconciliation_json(services, span))
 
     return routes
@@ -105,6 +126,10 @@ def _unpriced_json(services: Services, workspace_id: str | None, span: TimeRange
         "from": span.start,
         "to": span.end,
     }
+
+
+def _reconciliation_file(services: Services, span: TimeRange, form: Format) -> Opened:
+    return opened_list(services.store.reconciliation(*days_of(span)), _COLUMNS_OF_DAYS, form)
 
 
 def _reconciliation_json(services: Services, span: TimeRange) -> dict[str, Any]:

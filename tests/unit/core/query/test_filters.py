@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inferometer.core.query.escapes import escaped_name, plain_name, split_names, split_values
 from inferometer.core.query.filters import (
     MOST_VALUE_CHARACTERS,
     MOST_VALUES,
     read_filter,
     read_filters,
-    split_values,
     written,
 )
 from inferometer.core.query.questions import Filter, Match, QueryRefusedError
@@ -37,6 +37,13 @@ from inferometer.core.query.statuses import read_statuses
         ("status_code=429,500", Filter("status_code", Match.IS, ("429", "500"))),
         ("status_code^=5", Filter("status_code", Match.STARTS_WITH, ("5",))),
         ("stream=true", Filter("stream", Match.IS, ("true",))),
+        (r"metadata.a\=b=c", Filter("metadata.a=b", Match.IS, ("c",))),
+        (r"metadata.a\!!=c", Filter("metadata.a!", Match.IS_NOT, ("c",))),
+        (r"metadata.a\^=c", Filter("metadata.a^", Match.IS, ("c",))),
+        (r"metadata.a\,b^=c", Filter("metadata.a,b", Match.STARTS_WITH, ("c",))),
+        ("metadata.a,b=c", Filter("metadata.a,b", Match.IS, ("c",))),
+        (r"metadata.a\\=c", Filter("metadata.a\\", Match.IS, ("c",))),
+        (r"metadata.a\b=c", Filter(r"metadata.a\b", Match.IS, ("c",))),
         ("model='; DROP TABLE x", Filter("model", Match.IS, ("'; DROP TABLE x",))),
     ],
 )
@@ -49,6 +56,7 @@ def test_a_filter_is_read(text: str, condition: Filter) -> None:
     [
         ("", "is no filter"),
         ("model", "is no filter"),
+        (r"metadata.a\=b", "is no filter"),
         ("=a", "no dimension is called"),
         ("modle=a", "did you mean model?"),
         ("user=a", "did you mean user_id?"),
@@ -83,13 +91,21 @@ def test_too_many_filters_are_refused() -> None:
         read_filters(("model=a",) * 51)
 
 
+keys = st.text(min_size=1, max_size=20) | st.text(r"ab,=!^\ ", min_size=1, max_size=20)
 values = st.lists(st.text(max_size=20), min_size=1, max_size=5, unique=True)
 
 
-@given(match=st.sampled_from([Match.IS, Match.IS_NOT]), found=values)
-def test_a_filter_is_read_back_as_it_was_written(match: Match, found: list[str]) -> None:
-    condition = Filter("metadata.k", match, tuple(found))
+@given(key=keys, match=st.sampled_from([Match.IS, Match.IS_NOT]), found=values)
+def test_a_filter_is_read_back_as_it_was_written(key: str, match: Match, found: list[str]) -> None:
+    condition = Filter(f"metadata.{key}", match, tuple(found))
     assert read_filter(written(condition)) == condition
+
+
+@given(st.lists(keys, min_size=1, max_size=5))
+def test_names_are_read_back_from_a_list(found: list[str]) -> None:
+    text = ",".join(map(escaped_name, found))
+    assert split_names(text) == tuple(dict.fromkeys(name.strip() for name in found if name.strip()))
+    assert [plain_name(escaped_name(name)) for name in found] == found
 
 
 @given(st.text(max_size=200))

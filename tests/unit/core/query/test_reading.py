@@ -87,6 +87,19 @@ def test_every_parameter_is_read() -> None:
     assert found.baseline_filters == (Filter("model", Match.IS, ("b",)),)
 
 
+def test_a_metadata_key_may_hold_what_parts_names_and_filters() -> None:
+    found = read_metrics(
+        {
+            "group_by": [r"model, metadata.a\,b", r"metadata.c\=d,metadata.it's`a\key"],
+            "filter": [r"metadata.a\,b\=c!=x\,y"],
+        },
+        workspace_id="w",
+        now=NOW,
+    )
+    assert found.group_by == ("model", "metadata.a,b", "metadata.c=d", r"metadata.it's`a\key")
+    assert found.filters == (Filter("metadata.a,b=c", Match.IS_NOT, ("x,y",)),)
+
+
 def test_every_problem_is_told_at_once_by_its_parameter() -> None:
     found = refused(
         frm=["now-1h"],

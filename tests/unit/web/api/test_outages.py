@@ -108,6 +108,37 @@ def test_a_slow_store_fills_its_threads_and_the_rest_is_answered_at_once() -> No
         assert bench.get("/metrics?top=4").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/session", {"token": "viewer"}),
+        ("GET", "/me", None),
+        ("GET", "/measures", None),
+        ("GET", "/dimensions", None),
+        ("GET", "/silences", None),
+        ("DELETE", "/silences/nobodys", None),
+        ("GET", "/tokens", None),
+        ("POST", "/tokens", {"name": "grafana", "role": "viewer"}),
+        ("DELETE", "/tokens/viewer", None),
+    ],
+)
+def test_a_store_that_hangs_holds_up_nothing_that_asks_no_store(
+    method: str, path: str, body: dict[str, str] | None
+) -> None:
+    limits = ApiLimits(query_threads=1, waiting_queries=0)
+    with asking(limits) as bench, ThreadPoolExecutor(1) as people:
+        slow = SlowStore(bench)
+        held = people.submit(bench.get, "/metrics?top=3")
+        try:
+            assert slow.entered.acquire(timeout=60)
+            headers = {"Authorization": "Bearer chief"}
+            answer = bench.client.request(method, f"/api/v1{path}", json=body, headers=headers)
+        finally:
+            slow.gate.set()
+        assert answer.status_code < 500, answer.text
+        assert held.result().status_code == 200
+
+
 def test_equal_questions_of_many_people_are_asked_once() -> None:
     with asking(ApiLimits(query_threads=4)) as bench, ThreadPoolExecutor(8) as people:
         slow = SlowStore(bench)
