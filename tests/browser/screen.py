@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FloatRect,
         Locator,
         Page,
+        Request,
         ViewportSize,
     )
 
@@ -31,6 +32,8 @@ TIMEOUT_MS = 180_000
 """Long, since a wait ends as soon as what it waits for is there."""
 STEADY_LOOKS = 4
 """So often, a tenth of a second apart, an element must stand at the same place."""
+QUIET_LOOKS = 3
+"""So often, a tenth of a second apart, nothing may be asked for: one answer may lead to a question."""
 SETTLED = 'main[data-state="ready"], main[data-state="empty"], main[data-state="error"]'
 
 
@@ -73,10 +76,23 @@ class Screen:
     page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
+    _asked: set[Request] = field(default_factory=set)
+    """What the page waits for an answer to, as far as Playwright has heard."""
 
     def __post_init__(self) -> None:
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("request", self._begun)
+        self.page.on("requestfinished", self._ended)
+        self.page.on("requestfailed", self._ended)
+
+    def _begun(self, request: Request) -> None:
+        # The live view's stream has no end, and is none of these.
+        if request.resource_type in {"fetch", "xhr"}:
+            self._asked.add(request)
+
+    def _ended(self, request: Request) -> None:
+        self._asked.discard(request)
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -87,6 +103,8 @@ class Screen:
         """Let the browser complain inside the block: of answers that the test makes fail."""
         before = list(self.complaints)
         yield
+        # One that fails is shown at once; of those beside it the browser complains later.
+        self.quiet()
         self.complaints[:] = before
 
     # Going somewhere
@@ -101,13 +119,28 @@ class Screen:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the page has been drawn and asks for nothing more."""
+        """Wait until a page that was opened has been drawn."""
         self.page.wait_for_selector(SETTLED)
-        self.wait_until("!document.querySelector('main [aria-busy=\"true\"]')")
+
+    def quiet(self) -> None:
+        """Wait until the page asks for nothing more: it has what it asked for before this call."""
+        looks: list[bool] = []
+
+        def is_quiet() -> bool:
+            # Playwright hears of requests and answers only while it is asked for something.
+            self.page.wait_for_timeout(100)
+            looks.append(not self._asked)
+            return all(looks[-QUIET_LOOKS:]) and len(looks) >= QUIET_LOOKS
+
+        until(is_quiet)
 
     def wait_until(self, expression: str, argument: Any = None) -> None:
-        """Wait until an expression of JavaScript is true."""
-        self.page.wait_for_function(expression, arg=argument, timeout=TIMEOUT_MS)
+        """Wait until an expression of JavaScript is true.
+
+        Playwright's own way looks again by evaluating a text inside of the page, whose policy
+        forbids that: it fails wherever the first look comes too early.
+        """
+        until(lambda: self.page.evaluate(expression, argument))
 
     def steady_box(self, place: Locator) -> FloatRect:
         """Return where an element stands, once it stays there: what is above it may still come."""

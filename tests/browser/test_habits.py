@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+COUNT_CANVASES = """
+(() => {
+  const make = document.createElement;
+  window.canvases = 0;
+  document.createElement = function (name, ...others) {
+    window.canvases += name === "canvas" ? 1 : 0;
+    return make.call(this, name, ...others);
+  };
+})();
+"""
+
 
 def us(text: str) -> int:
     """Return an instant of the address in microseconds since 1970."""
@@ -111,8 +122,9 @@ def test_a_refresh_leaves_the_focus_where_it_is(screen: Screen) -> None:
     before = age.inner_text()
 
     def is_drawn_anew() -> bool:
+        # To ask again would take the place of what is being asked.
         screen.page.keyboard.press("r")
-        screen.page.wait_for_timeout(1000)
+        screen.quiet()
         return age.inner_text() != before
 
     until(is_drawn_anew)
@@ -144,16 +156,47 @@ def test_what_draws_charts_is_fetched_beside_the_answers_and_only_where_it_is_us
     asked: list[str] = []
     screen.page.on("request", lambda request: asked.append(request.url))
     waiting: list[Route] = []
-    screen.page.route("**/api/v1/me", lambda route: waiting.append(route))
-    # Nobody knows yet who looks.
-    with screen.page.expect_request("**/vendor/echarts*"):
-        screen.page.goto("/overview?from=now-24h")
+    # It waits for nothing of ours: neither for who looks, nor for the script that asks it.
+    screen.page.route("**/app.js", lambda route: waiting.append(route))
+    with screen.page.expect_response("**/vendor/echarts*"):
+        screen.page.goto("/overview?from=now-24h", wait_until="commit")
+
+    def is_script_asked_for() -> bool:
+        screen.page.wait_for_timeout(100)
+        return waiting != []
+
+    until(is_script_asked_for)
     waiting.pop().continue_()
+    screen.page.unroute("**/app.js")
     screen.settle()
-    screen.page.unroute("**/api/v1/me")
+    assert sum("vendor/echarts" in url for url in asked) == 1
     asked.clear()
     screen.open("alerts", **HOURS_24)
     assert not any("vendor/echarts" in url for url in asked)
+
+
+def test_what_draws_charts_is_made_ready_while_the_first_numbers_are_awaited(
+    screen: Screen,
+) -> None:
+    screen.page.add_init_script(COUNT_CANVASES)
+    held: list[Route] = []
+    is_awaited = True
+
+    def take(route: Route) -> None:
+        if is_awaited:
+            held.append(route)
+        else:
+            route.continue_()
+
+    screen.page.route("**/api/v1/metrics?*", take)
+    screen.page.goto("/analytics?from=now-24h&refresh=off", wait_until="commit")
+    until(lambda: screen.page.evaluate("window.canvases") > 0)
+    assert screen.page.locator("main canvas").count() == 0, "it is no chart of the page"
+    is_awaited = False
+    for route in held:
+        route.continue_()
+    screen.settle()
+    screen.chart("Tokens analysis").locator("canvas").first.wait_for()
 
 
 def test_a_point_of_a_chart_leads_to_its_rows(screen: Screen, world: World) -> None:

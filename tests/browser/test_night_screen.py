@@ -19,7 +19,7 @@ from inferometer.runtime.web_app import token_book, web_app
 from inferometer.testing.incidents import MemoryIncidentRecords, MemorySilenceDesk
 from inferometer.testing.query_store import MemoryQueryStore
 from inferometer.web.listener import HttpListener, open_socket
-from tests.browser.screen import TIMEOUT_MS, Screen, until
+from tests.browser.screen import PHONE, TIMEOUT_MS, Screen, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -232,7 +232,7 @@ def test_maintenance_windows_stand_beside_the_silences(chromium: Browser, begun:
         assert "active work" in active
         assert "until it is ended" not in active
         assert "notices are kept back, not counted in budgets" in pending
-        assert "monday to friday, 22:00 to 04:00 UTC" in pending
+        assert "Monday to Friday, 22:00 to 04:00 UTC" in pending
         assert "until it is ended" in pending
         assert screen.violations() == []
         screen.open("alerts", silences="expired")
@@ -264,6 +264,19 @@ def test_what_fires_comes_first_and_what_has_no_data_last(
         panel = screen.page.locator(".incident-panel")
         until(lambda: "page-fast" in panel.inner_text())
         assert screen.violations() == []
+
+
+def test_on_a_phone_the_state_of_an_objective_is_seen_without_scrolling(
+    chromium: Browser, begun: datetime
+) -> None:
+    with shown(Night(begun), chromium) as screen:
+        screen.page.set_viewport_size(PHONE)
+        screen.open("alerts")
+        first = screen.table("Objectives").locator("tbody tr").first
+        # Groups of one objective are told apart by what is seen, too.
+        assert "chat-ok · Model m-large" in first.locator("th").inner_text()
+        box = screen.steady_box(first.locator(".badge").first)
+        assert box["x"] + box["width"] <= PHONE["width"]
 
 
 def test_all_clear_is_said_where_nothing_is_wrong(chromium: Browser, begun: datetime) -> None:

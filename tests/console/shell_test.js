@@ -1,5 +1,5 @@
 // What the shell of the console decides without a browser; run by `deno test`.
-import { strictEqual, deepStrictEqual } from "node:assert";
+import { deepStrictEqual, strictEqual } from "node:assert";
 
 const CONSOLE = new URL("../../pipeline/inferometer/web/console/", import.meta.url);
 const { readFilter, withFilter, writeFilter } = await import(`${CONSOLE}shell/filters.js`);
@@ -7,6 +7,7 @@ const ranges = await import(`${CONSOLE}shell/ranges.js`);
 const format = await import(`${CONSOLE}format.js`);
 const { labelled, ticks, tickLabel } = await import(`${CONSOLE}charts/time_axis.js`);
 const { coloured, COLORS, hash } = await import(`${CONSOLE}charts/palette.js`);
+const fromAnswer = await import(`${CONSOLE}charts/from_answer.js`);
 
 const NOW = Date.UTC(2026, 10, 21, 17, 5, 30);
 
@@ -156,6 +157,9 @@ Deno.test("all values of an axis have one unit", () => {
 Deno.test("a share that is not whole is never rounded to the whole", () => {
   strictEqual(format.formatRatio(0.9999999).startsWith("99.9999"), true);
   strictEqual(format.formatRatio(-0.8242), "−82.4 %");
+  strictEqual(format.formatRatio(1.004), "100.4 %");
+  // Of an overspent budget nobody wants to know two places.
+  strictEqual(format.formatRatio(-1.2091), "−121 %");
 });
 
 Deno.test("a change says how much, and whether that is good", () => {
@@ -262,4 +266,28 @@ Deno.test("what is asked ahead is answered once, and a refusal to strangers is f
   } finally {
     globalThis.fetch = before;
   }
+});
+
+Deno.test("what is compared says of what it is, and that it is no group among groups", () => {
+  const labels = (/** @type {any} */ query) => {
+    const answer = {
+      query,
+      windows: ["2026-11-21T10:00:00Z"],
+      window_ends: ["2026-11-21T11:00:00Z"],
+      is_final: [true],
+      measures: [],
+      values: { requests: [1] },
+      compared: { values: { requests: [2] } },
+      series: [{ group: { model: "a" }, values: { requests: [1] } }],
+    };
+    return fromAnswer.seriesOf(answer, "requests").series.map((/** @type {any} */ one) =>
+      one.label
+    );
+  };
+  deepStrictEqual(labels({ compare: "previous" }), ["This period", "Previous period"]);
+  deepStrictEqual(labels({ compare: "previous", group_by: ["model"] }), [
+    "a",
+    "Previous period, all",
+  ]);
+  deepStrictEqual(labels({ compare: "baseline" }), ["All", "Everybody"]);
 });

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,10 @@ IN_INDEX = b'"/static/'
 SCRIPT, SHEET = "app.js", "console.css"
 """What the index loads; all that they import is put into them."""
 VENDOR = "vendor/"
+PRELOAD = re.compile(rb' *<link rel="modulepreload"[^>]*>\n')
+"""In the index: what draws charts, the largest file by far, is fetched beside the script."""
+HAS_CHARTS = b"hasCharts: true"
+"""In the module of a page that draws some."""
 FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 LEAST_COMPRESSED_BYTES = 512
@@ -80,7 +85,8 @@ class Edition:
     """All files at one moment."""
 
     digest: str
-    index: StaticFile | None
+    indexes: dict[str, StaticFile]
+    """By path of the page; none without a console."""
     files: dict[str, StaticFile]
     """By path inside the folder."""
 
@@ -92,7 +98,7 @@ class ConsoleFiles:
         self._folder = folder
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
-        self._edition = self._before = Edition("", None, {})
+        self._edition = self._before = Edition("", {}, {})
 
     def edition(self) -> Edition:
         """Return the files as they were when last looked at, or else look."""
@@ -124,7 +130,7 @@ class ConsoleFiles:
 
     # Coroutines, as nothing here waits: a thread would have to get the interpreter twice more.
     async def _page(self, request: Request) -> Response:
-        index = self.edition().index
+        index = self.edition().indexes.get(request.url.path)
         if index is None:
             self.look()
             return PlainTextResponse(
@@ -162,20 +168,30 @@ class ConsoleFiles:
 
 
 def _edition(folder: Path, stamp: Stamp) -> Edition:
-    bodies = _joined({name: (folder / name).read_bytes() for name, _, _ in stamp})
+    modules = {name: (folder / name).read_bytes() for name, _, _ in stamp}
+    bodies = _joined(modules)
     digest = hashlib.sha256()
     for name, body in bodies.items():
         digest.update(f"{name}\0{len(body)}\0".encode())
         digest.update(body)
     text = digest.hexdigest()[:16]
     index = bodies.pop("index.html", None)
-    if index is not None:
-        index = index.replace(IN_INDEX, IN_INDEX + f"{text}/".encode())
     return Edition(
         text,
-        None if index is None else _static_file("index.html", index),
+        {} if index is None else _indexes(index, text, modules),
         {name: _static_file(name, body) for name, body in bodies.items()},
     )
+
+
+def _indexes(index: bytes, digest: str, modules: Mapping[str, bytes]) -> dict[str, StaticFile]:
+    """Return the index as each page needs it: those that draw nothing fetch no charting library."""
+    named = index.replace(IN_INDEX, IN_INDEX + f"{digest}/".encode())
+    drawing = _static_file("index.html", named)
+    plain = _static_file("index.html", PRELOAD.sub(b"", named))
+    return {
+        path: drawing if HAS_CHARTS in modules.get(f"pages{path}.js", b"") else plain
+        for path in PAGES
+    }
 
 
 def _joined(bodies: Mapping[str, bytes]) -> dict[str, bytes]:

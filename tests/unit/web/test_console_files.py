@@ -158,3 +158,26 @@ def test_every_file_that_the_index_names_is_there() -> None:
     assert missing == []
     # A first view is a page, a script and a sheet; each more is a turn of a busy interpreter.
     assert len(named) <= 3
+
+
+def test_a_page_with_charts_fetches_what_draws_them_beside_the_script(
+    app: Starlette, folder: Path
+) -> None:
+    preload = '<link rel="modulepreload" href="/static/vendor/charts.js">\n'
+    (folder / "index.html").write_text(f'  {preload}<script src="/static/app.js"></script>')
+    (folder / "pages" / "overview.js").write_text("export const page = {\n  hasCharts: true,\n};")
+    (folder / "pages" / "alerts.js").write_text("export const page = {\n};")
+    address(app)
+    place = address(app).encode()
+    drawing, plain = (ask(app, "GET", path).body for path in ("/overview", "/alerts"))
+    assert b'modulepreload" href="' + place + b'vendor/charts.js"' in drawing
+    # Over a third of a megabyte, for nothing.
+    assert plain == b'<script src="' + place + b'app.js"></script>'
+
+
+@pytest.mark.skipif(not (FOLDER / "index.html").is_file(), reason="no console in this tree")
+def test_half_of_the_pages_draw_charts() -> None:
+    made = Starlette()
+    add_console(made)
+    drawing = {path for path in PAGES if b"modulepreload" in ask(made, "GET", path).body}
+    assert drawing == {"/overview", "/analytics", "/models", "/logs", "/cost"}

@@ -2,6 +2,7 @@
 /** The console: who is signed in, which page is open, what the API can be asked. */
 
 import { library } from "./charts/library.js";
+import { warmUp } from "./charts/warm_up.js";
 import { toast } from "./components/toast.js";
 import { errorState, skeleton } from "./components/states.js";
 import { h, replace } from "./components/dom.js";
@@ -78,8 +79,10 @@ export class App {
   async #askAhead() {
     const found = await pageNamed(this.state.page)?.load();
     for (const [path, params] of found?.page.first(this) ?? []) this.api.askAhead(path, params);
-    // The largest file by far: it comes while the store looks for the answers, not after them.
-    if (found?.page.hasCharts) library().catch(() => {});
+    // It comes, and is made ready, while the store looks for the answers, not after them.
+    if (found?.page.hasCharts) {
+      library().then((echarts) => warmUp(echarts, this.zone), () => {});
+    }
     // What the words for numbers and times are loaded from takes its time; there is some now.
     formatValue(0, "usd");
     formatInstant(Date.now(), this.zone);

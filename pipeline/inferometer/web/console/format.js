@@ -118,6 +118,7 @@ export function formatRatio(value, { isLong = false } = {}) {
   const percent = value * 100;
   if (isLong) return `${fixed(percent, 4)} %`;
   if (percent === 0 || percent === 100) return `${percent} %`;
+  if (percent > 100) return `${fixed(percent, percent < 110 ? 1 : 0)} %`;
   if (percent > 99.99 && percent < 100) return `${fixed(Math.floor(percent * 1e4) / 1e4, 4)} %`;
   if (percent >= 99 || percent < 1) return `${fixed(percent, percent < 0.01 ? 4 : 2)} %`;
   return `${fixed(percent, 1)} %`;

@@ -200,6 +200,7 @@ export class Chart {
     if (this.#isDestroyed || !this.data || !this.frame || this.canvas.hidden) return;
     const width = this.canvas.clientWidth;
     if (width === 0) return;
+    this.legend.fit();
     this.#isDue = false;
     if (!this.#drawn) {
       this.#drawn = echarts.init(this.canvas, null, { renderer: "canvas" });

@@ -16,7 +16,7 @@ export function seriesOf(answer, measure, options = {}) {
   const grouped = answer.query?.group_by?.length > 0;
   const series = grouped
     ? answer.series.map((one) => groupSeries(one, measure, options.filters ?? []))
-    : [totalSeries(answer, measure, options.label ?? "All", options.filters ?? [])];
+    : [totalSeries(answer, measure, options.label ?? totalLabel(answer), options.filters ?? [])];
   const compared = options.noCompared ? null : comparedSeries(answer, measure);
   return {
     windows: answer.windows,
@@ -66,6 +66,11 @@ export function groupLabel(one) {
   return Object.values(one.group).map((value) => value === "" ? "(none)" : value).join(" · ");
 }
 
+/** @param {MetricsAnswer} answer */
+function totalLabel(answer) {
+  return answer.query?.compare === "previous" ? "This period" : "All";
+}
+
 /**
  * @param {MetricsAnswer} answer
  * @param {string} measure
@@ -90,14 +95,21 @@ function totalSeries(answer, measure, label, filters) {
  * @returns {ChartSeries | null}
  */
 export function comparedSeries(answer, measure) {
-  const { compared } = answer;
+  const { compared, query } = answer;
   const values = compared?.values[measure];
   if (!compared || !values) return null;
   return {
     key: "compared",
-    label: answer.query.compare === "baseline" ? "Everybody" : "Previous period, all",
+    label: comparedLabel(query),
     values: answer.windows.map((_, at) => values[at] ?? null),
     color: "--series-compared",
     isDashed: true,
   };
+}
+
+/** @param {MetricsAnswer["query"]} query */
+function comparedLabel({ compare, group_by: groups }) {
+  if (compare === "baseline") return "Everybody";
+  // Beside groups it has to be said that it is not one of them.
+  return groups?.length > 0 ? "Previous period, all" : "Previous period";
 }

@@ -1,10 +1,16 @@
 // @ts-check
-/** The names of a chart's series as buttons: one click shows a series alone, another all again. */
+/**
+ * The names of a chart's series as buttons: one click shows a series alone, another all again. Names
+ * that need a second line are behind a button, as a page has a dozen charts of the same series.
+ */
 
-import { h, replace } from "../components/dom.js";
+import { h, replace, setText } from "../components/dom.js";
 import { colorName } from "./chart_options.js";
 
 /** @import { ChartSeries } from "../types.js" */
+
+/** More than one line of names is higher than this. */
+const LINE_PX = 30;
 
 export class Legend {
   #drawn = "";
@@ -16,7 +22,35 @@ export class Legend {
     this.hidden = new Set();
     /** @type {ChartSeries[]} */
     this.series = [];
-    this.element = h("div", { class: "legend", role: "group", "aria-label": "Series" });
+    this.items = h("div", { class: "legend-items" });
+    this.more = h("button", {
+      class: "legend-item legend-more",
+      type: "button",
+      hidden: true,
+      on: { click: () => this.#open(!this.isOpen) },
+    });
+    this.element = h(
+      "div",
+      { class: "legend", role: "group", "aria-label": "Series" },
+      this.items,
+      this.more,
+    );
+    this.#open(false);
+  }
+
+  get isOpen() {
+    return this.more.getAttribute("aria-expanded") === "true";
+  }
+
+  /** @param {boolean} isOpen */
+  #open(isOpen) {
+    this.more.setAttribute("aria-expanded", String(isOpen));
+    setText(this.more, isOpen ? "Fewer" : `All ${this.series.length}`);
+  }
+
+  /** Offer the names of further lines, if there are any; to be called when sizes are known. */
+  fit() {
+    this.more.hidden = this.items.scrollHeight <= LINE_PX;
   }
 
   /** @param {ChartSeries[]} series */
@@ -36,7 +70,8 @@ export class Legend {
     if (key === this.#drawn) return;
     this.#drawn = key;
     this.element.hidden = this.series.length < 2 && !this.series[0]?.isOther;
-    replace(this.element, this.series.map((one) => this.#button(one)));
+    replace(this.items, this.series.map((one) => this.#button(one)));
+    this.#open(this.isOpen);
   }
 
   /** @param {ChartSeries} series */
@@ -74,7 +109,7 @@ export class Legend {
     }
     const at = this.series.findIndex((one) => one.key === key);
     this.#draw();
-    const again = this.element.children[at];
+    const again = this.items.children[at];
     if (again instanceof HTMLElement) again.focus();
     this.onChange();
   }

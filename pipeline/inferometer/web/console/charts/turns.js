@@ -16,6 +16,11 @@ export function inTurn(draw) {
   requestAnimationFrame(next);
 }
 
+/** @returns {boolean} whether somebody else waits for a turn */
+export function isAnyWaiting() {
+  return waiting.size > 0;
+}
+
 function next() {
   const [draw] = waiting;
   waiting.delete(draw);

@@ -48,12 +48,13 @@ const HINTS = {
 export function errorState(error, onRetry, actions = []) {
   const problems = Array.isArray(error?.problems) ? error.problems : [];
   const hint = problems.length === 0 ? HINTS[error?.status] : "";
+  const { title, detail } = wordsOf(error, problems.length > 0);
   return h(
     "div",
     { class: "state state-bad", role: "alert" },
     icon("oncall"),
-    h("p", { class: "state-title" }, error?.title ?? "Something went wrong in the console"),
-    h("p", {}, error?.detail || (error?.title ? "" : String(error?.message ?? error))),
+    h("p", { class: "state-title" }, title),
+    detail && h("p", {}, detail),
     problems.length > 0 && h("ul", { class: "state-list" }, problems.map(problemItem)),
     hint && h("p", { class: "quiet" }, hint),
     h(
@@ -65,14 +66,27 @@ export function errorState(error, onRetry, actions = []) {
   );
 }
 
+/**
+ * @param {any} error
+ * @param {boolean} isListed whether what is wrong with the question follows
+ */
+function wordsOf(error, isListed) {
+  if (isListed) return { title: "This cannot be answered as it is asked", detail: "" };
+  if (error?.title) return { title: error.title, detail: error.detail };
+  return {
+    title: "Something went wrong in the console",
+    detail: String(error?.message ?? error),
+  };
+}
+
 /** @param {{parameter: string, reason: string, remedy: string}} problem */
 function problemItem({ parameter, reason, remedy }) {
   return h(
     "li",
     {},
     parameter && h("code", {}, parameter),
-    parameter ? ` ${reason}` : reason,
-    remedy && h("span", { class: "quiet" }, ` — ${remedy}`),
+    parameter ? `: ${reason}` : reason,
+    remedy && h("span", { class: "quiet" }, `; ${remedy}`),
   );
 }
 

@@ -80,6 +80,15 @@ export function intervalText({ times = [], location = "UTC", ...days }) {
   const hours = times.map((one) => `${one.start_time} to ${one.end_time}`).join(", ");
   const named = [days.weekdays, days.days_of_month, days.months, days.years]
     .filter((one) => one !== undefined)
-    .map((one) => one.join(", ").replaceAll(":", " to "));
+    .map((one) => one.map(capital).join(", ").replaceAll(":", " to "));
   return [...named, hours && `${hours} ${location}`].filter(Boolean).join(", ");
+}
+
+/**
+ * Names of days and months as people write them; the file has them in small letters.
+ * @param {string} text
+ * @returns {string}
+ */
+function capital(text) {
+  return text.replaceAll(/\b[a-z]/g, (letter) => letter.toUpperCase());
 }

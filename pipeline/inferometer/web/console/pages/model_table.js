@@ -93,13 +93,13 @@ export class ModelTable {
       {
         key: "rpm",
         label: "RPM",
-        unit: "per_min",
+        unit: "count",
         definition: "Requests a minute, over the whole range.",
       },
       {
         key: "tpm",
         label: "TPM",
-        unit: "per_min",
+        unit: "count",
         definition: "Input and output tokens a minute, over the whole range.",
       },
       {
@@ -175,8 +175,8 @@ function successCell(row) {
   const kind = value < POOR_SUCCESS ? "bad" : value < FAIR_SUCCESS ? "warn" : "good";
   const bar = h("span", { class: `meter meter-${kind}`, "aria-hidden": "true" }, h("span", {}));
   /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${value * 100}%`;
-  const content = withChange(formatRatio(value), row, "success_ratio", "ratio", false);
-  return [bar, ...content];
+  const [text, change] = withChange(formatRatio(value), row, "success_ratio", "ratio", false);
+  return [bar, h("span", { class: "meter-value" }, text), change];
 }
 
 /**

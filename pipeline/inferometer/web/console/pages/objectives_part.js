@@ -148,21 +148,16 @@ function columns(app, onOpen) {
     {
       key: "slo",
       label: "Objective",
+      definition: "With the values of the dimensions that it groups by.",
       isRowHeader: true,
-      value: (row) => `${row.service} ${row.slo}`,
+      value: (row) => `${row.service} ${row.slo} ${groupOf(app, row)}`,
       render: (row) =>
         h(
           "div",
           { class: "alerts-objective" },
-          h("span", {}, row.slo),
+          h("span", {}, [row.slo, groupOf(app, row)].filter(Boolean).join(" · ")),
           h("span", { class: "quiet" }, [row.workspace, row.service].filter(Boolean).join(" / ")),
         ),
-    },
-    {
-      key: "group",
-      label: "Group",
-      definition: "The values of the dimensions that the objective groups by.",
-      value: (row) => groupOf(app, row) || null,
     },
     {
       key: "state",
@@ -204,7 +199,7 @@ function columns(app, onOpen) {
       label: "Exhausted in",
       align: "end",
       definition: "When the budget is gone at the burn of the longest window that is true.",
-      render: (row) => row.exhausts_in_s === null ? "–" : formatSpan_s(row.exhausts_in_s),
+      render: (row) => exhaustion(row.exhausts_in_s),
     },
     {
       key: "true_rules",
@@ -223,6 +218,12 @@ function columns(app, onOpen) {
 function groupOf(app, row) {
   return Object.entries(row.group).map(([name, value]) => `${app.dimensionLabel(name)} ${value}`)
     .join(", ");
+}
+
+/** @param {number | null} left_s */
+function exhaustion(left_s) {
+  if (left_s === null) return "–";
+  return left_s <= 0 ? "spent" : formatSpan_s(left_s);
 }
 
 /** @param {number | null} left */

@@ -280,7 +280,7 @@ function numbers({ numbers: fired, budget_left, exhausts_in_s, objective }) {
   const budget = [
     objective !== null && `objective ${formatRatio(objective)}`,
     budget_left !== null && `${formatRatio(budget_left)} of the budget left`,
-    exhausts_in_s !== null && `exhausted in ${formatSpan_s(exhausts_in_s)}`,
+    exhausts_in_s !== null && exhausts_in_s > 0 && `exhausted in ${formatSpan_s(exhausts_in_s)}`,
   ].filter(Boolean).join(", ");
   if (fired.length === 0 && !budget) return null;
   return h(

@@ -6,6 +6,7 @@ import { hideDefinition } from "../components/definition.js";
 import { h, icon, refill, replace, setText } from "../components/dom.js";
 import { TimePicker } from "../components/time_picker.js";
 import { formatInstant, formatSpan_s } from "../format.js";
+import { Notes } from "./notes.js";
 import { AccountMenu } from "./account_menu.js";
 import { openSearch } from "./search.js";
 
@@ -19,7 +20,7 @@ export class Layout {
     this.title = h("h1", { class: "page-title", tabindex: "-1" });
     this.freshness = h("span", { class: "freshness", hidden: true });
     this.busy = h("div", { class: "busy-bar", hidden: true, "aria-hidden": "true" });
-    this.notes = h("div", { class: "notes", hidden: true });
+    this.notes = new Notes();
     this.problem = h("div", { class: "problem", hidden: true });
     this.main = h("main", { id: "main", dataset: { state: "loading" } });
     this.nav = h("div", { class: "nav" });
@@ -47,7 +48,7 @@ export class Layout {
           "section",
           { "aria-label": "Filters and notes" },
           this.filters.element,
-          this.notes,
+          this.notes.element,
         ),
         this.main,
       ),
@@ -75,7 +76,7 @@ export class Layout {
     const current = this.app.state.page;
     replace(
       this.nav,
-      this.app.pages.map(({ name, title }) =>
+      this.app.pages.map(({ name, title, short = title }) =>
         h(
           "a",
           {
@@ -84,7 +85,8 @@ export class Layout {
             "aria-current": name === current ? "page" : null,
           },
           icon(name),
-          h("span", {}, title),
+          h("span", { class: "nav-title" }, title),
+          h("span", { class: "nav-short", "aria-hidden": "true" }, short),
         )
       ),
     );
@@ -147,7 +149,7 @@ export class Layout {
   }
 
   clearNotes() {
-    this.notes.hidden = true;
+    this.notes.set([]);
     this.freshness.hidden = true;
   }
 
@@ -163,12 +165,8 @@ export class Layout {
       coverage && coverage.is_whole === false && coverageText(coverage, this.app.zone),
       ...notes,
       cost_scope && `Cost: ${cost_scope}`,
-    ].filter(Boolean);
-    const text = lines.join("\n");
-    this.notes.hidden = lines.length === 0;
-    if (this.notes.dataset.text === text) return;
-    this.notes.dataset.text = text;
-    replace(this.notes, lines.map((line) => h("p", {}, line)));
+    ];
+    this.notes.set(lines.filter((line) => typeof line === "string" && line !== ""));
   }
 
   /** @param {any} freshness */

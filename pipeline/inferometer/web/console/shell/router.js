@@ -5,6 +5,7 @@
  * @typedef {object} PageEntry
  * @property {string} name first part of the path
  * @property {string} title
+ * @property {string} [short] what fits below its icon, where that is not the title
  * @property {string} key opened by `g` and this key
  * @property {() => Promise<{page: import("../types.js").Page}>} load
  */
@@ -13,7 +14,13 @@
 export const PAGES = [
   { name: "overview", title: "Overview", key: "o", load: () => import("../pages/overview.js") },
   { name: "analytics", title: "Analytics", key: "a", load: () => import("../pages/analytics.js") },
-  { name: "models", title: "Model Metrics", key: "m", load: () => import("../pages/models.js") },
+  {
+    name: "models",
+    title: "Model Metrics",
+    short: "Models",
+    key: "m",
+    load: () => import("../pages/models.js"),
+  },
   { name: "logs", title: "Logs", key: "l", load: () => import("../pages/logs.js") },
   { name: "alerts", title: "Alerts", key: "e", load: () => import("../pages/alerts.js") },
   { name: "cost", title: "Cost", key: "c", load: () => import("../pages/cost.js") },
