@@ -70,6 +70,7 @@ ENDED = "inferometer/ended"
 pytest_plugins = [
     "tests.services.clickhouse",
     "tests.services.kafka",
+    "tests.tracing",
 ]
 
 

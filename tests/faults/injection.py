@@ -16,7 +16,7 @@ from tests.faults.store_proxy import Spoil
 
 VICTIM_WAIT_S = 12.0
 AT_WORK_WAIT_S = 25.0
-STEP_WAIT_S, STEP_ATTEMPTS = 12.0, 3
+STEP_ATTEMPTS = 3
 DURING_S = 0.04
 """How long an insert takes, about: a kill `during` one comes somewhere in this time."""
 
@@ -99,7 +99,9 @@ class Injection:
         )
         for attempt in range(STEP_ATTEMPTS):
             slot = self._victim(replace(fault, victim=fault.victim + attempt))
-            if slot is not None and self.workers.doom(slot, fate, within_s=STEP_WAIT_S):
+            if slot is not None and self.workers.doom(
+                slot, fate, within_s=self.scene.plan.step_wait_s
+            ):
                 return True
         return False
 

@@ -43,6 +43,8 @@ class Plan:
     workers: int = 4
     session_timeout_s: float = 6.0
     chunk_range: tuple[int, int] = (200, 8000)
+    step_wait_s: float = 12.0
+    """How long a worker has to come to the step at which it is to die."""
     without: str = ""
     """`intents` or `tokens`: a protocol that must be seen to fail."""
 

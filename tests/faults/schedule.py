@@ -64,6 +64,8 @@ class Mix:
     store: float = 0.6
     spoil: float = 3.0
     producer: float = 0.6
+    steps: tuple[str, ...] = (*STEPS, *RARE_STEPS)
+    """At which a worker kills itself."""
 
     def count(self, kind: Kind, minutes: float) -> int:
         """Return how often a kind comes in a run; zero only where it is switched off."""
@@ -80,6 +82,11 @@ SHORT = Mix(
 KILLS_ONLY = Mix(
     kill=9.0, step=9.0, freeze=0, leave=0, join=0, broker=0, store=0, spoil=0, producer=0
 )
+HALF_STORED = Mix(
+    kill=0, step=7.5, freeze=0, leave=0, join=0, broker=0, store=0, spoil=0, producer=0,
+    steps=tuple(f"after:insert:{table}" for table in ("service_10s_rows", "service_1m_rows")),
+)  # fmt: skip
+"""Kills that leave a chunk with some of its roll-ups: made good by the protocol, and by no luck."""
 CALM = Mix(kill=1.0, step=0, freeze=0, leave=0, join=0, broker=0, store=0, spoil=0, producer=0)
 """One kill a minute and nothing else: how long a recovery takes."""
 
@@ -114,14 +121,14 @@ def timetable(seed: int, *, minutes: float, mix: Mix, session_timeout_s: float) 
                     nth=draw.choice((1, 1, 2, 3)),
                 )
             )
-    return sorted(_with_details(faults, draw))
+    return sorted(_with_details(faults, draw, mix.steps))
 
 
-def _with_details(faults: list[Fault], draw: random.Random) -> list[Fault]:
+def _with_details(faults: list[Fault], draw: random.Random, steps: tuple[str, ...]) -> list[Fault]:
     """Deal steps and ways to spoil in turn, so that none is left out before another comes again."""
     decks: dict[Kind, list[str]] = {Kind.STEP: [], Kind.SPOIL: []}
     whole: dict[Kind, tuple[str, ...]] = {
-        Kind.STEP: (*STEPS, *RARE_STEPS),
+        Kind.STEP: steps,
         Kind.SPOIL: tuple(Spoil),
     }
     dealt = []

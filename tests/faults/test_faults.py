@@ -11,7 +11,7 @@ import pytest
 from tests.faults import report
 from tests.faults.run import Outcome, run
 from tests.faults.scene import Plan
-from tests.faults.schedule import KILLS_ONLY, SHORT, Kind
+from tests.faults.schedule import HALF_STORED, SHORT, Kind
 from tests.faults.store_proxy import Spoil
 
 pytestmark = [
@@ -25,7 +25,7 @@ pytestmark = [
 
 SEED = 11
 FULL = Plan(seed=SEED, events=300_000, minutes=2.5, mix=SHORT)
-BRIEF = Plan(seed=SEED, events=40_000, minutes=0.6, mix=KILLS_ONLY, workers=3)
+BRIEF = Plan(seed=SEED, events=10_000, minutes=0.4, mix=HALF_STORED, workers=3, step_wait_s=120.0)
 
 
 def ran(plan: Plan, folder: Path) -> Outcome:
@@ -54,4 +54,5 @@ def test_nothing_is_lost_or_doubled_whatever_dies(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["intents", "tokens"])
 def test_without_a_part_of_the_protocol_the_harness_tells(part: str, tmp_path: Path) -> None:
     outcome = ran(replace(BRIEF, without=part), tmp_path)
+    assert outcome.injected[Kind.STEP.value] > 0
     assert outcome.lost + outcome.doubled > 0

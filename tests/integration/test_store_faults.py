@@ -141,6 +141,7 @@ def test_the_retry_is_stored_once(connection: StoreConnection, faults: Faults, k
         # What is told at once needs no end, and a machine that stands still is no fault.
         connection.patience = Patience(first_s=LONG_S)
     assert insert_until_it_is_stored(connection) == (0 if kind.endswith("200") else 1)
+    connection.patience = Patience(first_s=LONG_S)
     insert(connection)
     assert stored(connection) == 1
 

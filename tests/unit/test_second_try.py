@@ -31,9 +31,11 @@ def test_that_is_interrupted():
 
 
 def run(repository: Path, folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    # Plugins of others have no part in this, and take most of the time to load.
+    environ = {"PYTHONPATH": str(repository), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.conftest", *flags],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(repository)},
+        cwd=folder, env={**os.environ, **environ},
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
