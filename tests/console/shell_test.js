@@ -2,7 +2,9 @@
 import { deepStrictEqual, strictEqual } from "node:assert";
 
 const CONSOLE = new URL("../../pipeline/inferometer/web/console/", import.meta.url);
-const { readFilter, withFilter, writeFilter } = await import(`${CONSOLE}shell/filters.js`);
+const { readFilter, withFilter, writeFilter, writeNames } = await import(
+  `${CONSOLE}shell/filters.js`
+);
 const ranges = await import(`${CONSOLE}shell/ranges.js`);
 const format = await import(`${CONSOLE}format.js`);
 const { labelled, ticks, tickLabel } = await import(`${CONSOLE}charts/time_axis.js`);
@@ -18,6 +20,8 @@ Deno.test("a filter survives its way through the URL", () => {
       { dimension: "user_id", match: "^=", values: ["team-"] },
       { dimension: "user_id", match: "=", values: ["CORP\\ann", "\\", "ends\\", "\\,"] },
       { dimension: "metadata.tenant", match: "!=", values: ["acme", ""] },
+      { dimension: "metadata.a,b=c!d^e\\f", match: "!=", values: ["x=y"] },
+      { dimension: "metadata.ends\\", match: "^=", values: ["z"] },
     ]
   ) deepStrictEqual(readFilter(writeFilter(filter)), filter);
 });
@@ -25,6 +29,7 @@ Deno.test("a filter survives its way through the URL", () => {
 Deno.test("a text without a comparison is no filter", () => {
   strictEqual(readFilter("model"), null);
   strictEqual(readFilter("=a"), null);
+  strictEqual(readFilter(String.raw`a\=b`), null);
 });
 
 Deno.test("a filter is written as the server reads it: a comma and a backslash are escaped", () => {
@@ -33,6 +38,11 @@ Deno.test("a filter is written as the server reads it: a comma and a backslash a
     writeFilter({ dimension: "user_id", match: "=", values }),
     String.raw`user_id=a\\,b\,c`,
   );
+  strictEqual(
+    writeFilter({ dimension: "metadata.a,b=c", match: "=", values: ["d"] }),
+    String.raw`metadata.a\,b\=c=d`,
+  );
+  strictEqual(writeNames(["model", "metadata.a,b"]), String.raw`model,metadata.a\,b`);
 });
 
 Deno.test("a filter replaces the one on its dimension and match only", () => {

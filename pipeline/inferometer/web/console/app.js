@@ -9,7 +9,7 @@ import { h, replace } from "./components/dom.js";
 import { context } from "./context.js";
 import { formatInstant, formatValue } from "./format.js";
 import { Api, ApiError } from "./shell/api.js";
-import { writeFilter } from "./shell/filters.js";
+import { writeFilter, writeNames } from "./shell/filters.js";
 import { Layout } from "./shell/layout.js";
 import { startPreferences } from "./shell/preferences.js";
 import { DEFAULT_FROM, DEFAULT_TO, granularityFor, instantOf } from "./shell/ranges.js";
@@ -285,7 +285,8 @@ export class App {
     const common = new URLSearchParams({ from: state.from, to: state.to, time_zone: state.zone });
     if (state.workspace) common.set("workspace", state.workspace);
     for (const text of state.all("filter")) common.append("filter", text);
-    return changed(common, extra);
+    const { group_by: names } = extra;
+    return changed(common, names ? { ...extra, group_by: writeNames([names].flat()) } : extra);
   }
 
   /**

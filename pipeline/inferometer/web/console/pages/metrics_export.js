@@ -193,7 +193,7 @@ class ExportForm {
   #query(extra) {
     return this.app.query({
       measure: [...this.measures].join(","),
-      group_by: [...this.groups].join(","),
+      group_by: [...this.groups],
       granularity: this.granularity,
       format: this.format,
       ...extra,

@@ -7,12 +7,21 @@
 export const MATCH_WORDS = { "=": "is", "!=": "is not", "^=": "starts with" };
 
 /**
+ * Names as lists and filters have them: keys of metadata may hold what parts or ends names.
+ * @param {string[]} names
+ * @returns {string}
+ */
+export function writeNames(names) {
+  return names.map((name) => name.replaceAll(/[\\,=!^]/g, "\\$&")).join(",");
+}
+
+/**
  * @param {Filter} filter
  * @returns {string}
  */
 export function writeFilter({ dimension, match, values }) {
   const texts = values.map((value) => value.replaceAll("\\", "\\\\").replaceAll(",", "\\,"));
-  return `${dimension}${match}${texts.join(",")}`;
+  return `${writeNames([dimension])}${match}${texts.join(",")}`;
 }
 
 /**
@@ -21,12 +30,14 @@ export function writeFilter({ dimension, match, values }) {
  * @returns {Filter | null}
  */
 export function readFilter(text) {
-  const at = text.indexOf("=");
-  if (at <= 0) return null;
-  const sign = text[at - 1];
-  const match = sign === "!" ? "!=" : sign === "^" ? "^=" : "=";
-  const dimension = text.slice(0, at - (match.length - 1));
-  return dimension ? { dimension, match, values: splitValues(text.slice(at + 1)) } : null;
+  const found = /^((?:\\[\\,=!^]|\\(?![\\,=!^])|[^\\=])*?)([!^]?=)(.*)$/s.exec(text);
+  if (!found?.[1]) return null;
+  const [, name, match, values] = found;
+  return {
+    dimension: name.replaceAll(/\\([\\,=!^])/g, "$1"),
+    match: /** @type {Filter["match"]} */ (match),
+    values: splitValues(values),
+  };
 }
 
 /**
