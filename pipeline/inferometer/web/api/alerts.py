@@ -57,7 +57,7 @@ def alert_routes(desk: Desk, services: Services) -> APIRouter:
     async def alert_status(request: Request) -> Response:
         call = await desk.call(request, ONE_WORKSPACE)
         call.asked.check()
-        return await desk.answer(call, lambda: alerts.status(call.workspace_id))
+        return await desk.answer(call, lambda: alerts.status(call.workspace_id), asks_store=False)
 
     @routes.get(
         "/incidents",

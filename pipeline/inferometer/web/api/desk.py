@@ -118,7 +118,12 @@ class Desk:
         return Call(request, caller, self.clock())
 
     async def answer(
-        self, call: Call, ask: Callable[[], Any], *, span: TimeRange | None = None
+        self,
+        call: Call,
+        ask: Callable[[], Any],
+        *,
+        span: TimeRange | None = None,
+        asks_store: bool = True,
     ) -> Response:
         """Answer by the JSON of what `ask` returns, in a thread; equal questions are asked once.
 
@@ -126,7 +131,8 @@ class Desk:
         """
         kept_s = FRESH_S if span is None else keep_s(span, call.now)
         make = functools.partial(_rendered, ask, kept_s)
-        rendered = await self._cache.get(call.key(), lambda: self.queries.run(make))
+        workers = self.queries if asks_store else self.others
+        rendered = await self._cache.get(call.key(), lambda: workers.run(make))
         return _json_response(call.request, rendered)
 
     async def fresh(self, call: Call, ask: Callable[[], Any], *, status: int = 200) -> Response:

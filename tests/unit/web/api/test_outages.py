@@ -115,6 +115,7 @@ def test_a_slow_store_fills_its_threads_and_the_rest_is_answered_at_once() -> No
         ("GET", "/me", None),
         ("GET", "/measures", None),
         ("GET", "/dimensions", None),
+        ("GET", "/alerts/status", None),
         ("GET", "/silences", None),
         ("DELETE", "/silences/nobodys", None),
         ("GET", "/tokens", None),
