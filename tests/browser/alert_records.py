@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from inferometer.core.alerts.history import RecordKind, TransitionRecord
 from inferometer.core.alerts.ledger import AttemptRecord
-from inferometer.core.alerts.notices import ConditionFacts, Family, WindowFacts
+from inferometer.core.alerts.notices import ConditionFacts, Driver, Family, WindowFacts
 from inferometer.core.slo.definitions import Severity
-from tests.browser.data_set import LIMITED_MODEL, OUTAGE_MODEL
+from tests.browser.data_set import LIMITED_MODEL, OUTAGE_MODEL, OUTAGE_NODE
 
 if TYPE_CHECKING:
     from tests.browser.data_set import DataSet
@@ -17,6 +17,10 @@ SECOND_US = 1_000_000
 OUTAGE_INCIDENT = "inc-outage"
 LIMIT_INCIDENT = "inc-limit"
 SLO = "chat-success"
+DRIVERS = (
+    Driver(dimension="error_type", value="model_overloaded", share=0.96),
+    Driver(dimension="node_id", value=OUTAGE_NODE, share=0.613),
+)
 
 
 def alert_records(data_set: DataSet) -> tuple[list[TransitionRecord], list[AttemptRecord]]:
@@ -93,4 +97,5 @@ def _told(
         duration_ms=12,
         error="" if outcome == "delivered" else "HTTP 503",
         next_at_us=at_us + 5 * SECOND_US if outcome == "retry" else None,
+        drivers=DRIVERS if transition == "firing" else (),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.alert_records import LIMIT_INCIDENT, OUTAGE_INCIDENT, SLO
-from tests.browser.data_set import LIMITED_MODEL, OUTAGE_MODEL
+from tests.browser.data_set import LIMITED_MODEL, OUTAGE_MODEL, OUTAGE_NODE
 from tests.browser.screen import until
 
 if TYPE_CHECKING:
@@ -72,6 +72,18 @@ def test_an_incident_is_explained(screen: Screen) -> None:
     until(lambda: screen.path == "/logs")
     screen.settle()
     assert {row["model"] for row in screen.facts("Requests, newest first")} == {OUTAGE_MODEL}
+
+
+def test_what_a_notice_named_leads_to_the_requests_that_have_it_in_common(screen: Screen) -> None:
+    screen.open("alerts", incident=OUTAGE_INCIDENT, **WEEK)
+    panel = screen.page.get_by_role("dialog").first
+    until(lambda: "Drivers" in panel.inner_text())
+    assert re.search(rf"{OUTAGE_NODE}\s61\s%", panel.inner_text())
+    panel.get_by_role("link", name=OUTAGE_NODE).click()
+    until(lambda: screen.path == "/logs")
+    screen.settle()
+    assert {row["model"] for row in screen.facts("Requests, newest first")} == {OUTAGE_MODEL}
+    assert screen.state["filter"] == [f"model={OUTAGE_MODEL}", f"node_id={OUTAGE_NODE}"]
 
 
 def test_an_incident_has_an_address(screens: Callable[..., Screen], world: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from inferometer.core.alerts.history import RecordKind, TransitionRecord
 from inferometer.core.alerts.ledger import AttemptRecord
-from inferometer.core.alerts.notices import ConditionFacts, Family, WindowFacts
+from inferometer.core.alerts.notices import ConditionFacts, Driver, Family, WindowFacts
 from inferometer.core.slo.definitions import Severity
 
 START = datetime.now(tz=UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
@@ -43,11 +43,16 @@ HISTORY = [
     happened(3, RecordKind.CLEARED, 900),
     happened(4, RecordKind.RESOLVED, 1200, reason="cleared"),
 ]
+DRIVERS = (
+    Driver(dimension="error_type", value="timeout", share=0.92),
+    Driver(dimension="model", value="m-large", share=0.8),
+)
 ATTEMPTS = [
     AttemptRecord(
         notification_id=f"msg_{transition}", incident_id="q7c", receiver="oncall",
         format="standard", transition=transition, severity="page", attempt=attempt, at_us=us(after_s),
         outcome=outcome, http_status=status, duration_ms=12, error="", next_at_us=next_at,
+        drivers=DRIVERS if transition == "firing" else (),
     )
     for transition, attempt, after_s, outcome, status, next_at in [
         ("firing", 1, 111, "retry", 503, us(116)),

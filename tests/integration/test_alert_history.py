@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from inferometer.clickhouse.connect import StoreConnection
 from inferometer.clickhouse.migrations import migrate
 from inferometer.clickhouse.settings import StoreSettings
 from inferometer.core.alerts.history import RecordKind
-from tests.integration.alert_seed import ATTEMPTS, HISTORY, LABELS, START, happened
+from tests.integration.alert_seed import ATTEMPTS, DRIVERS, HISTORY, LABELS, START, happened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,12 @@ def test_the_numbers_that_fired_come_back_as_they_were(kept: ClickHouseAlertHist
     assert (facts["long_s"], facts["long_burn"], facts["long_bad"]) == (3600, 15.1, 151)
     assert (facts["short_s"], facts["short_total"], facts["p_value"]) == (300, 829, 1e-12)
     assert facts["value"] is None
+
+
+def test_what_a_notice_named_comes_back(kept: ClickHouseAlertHistory) -> None:
+    first, *_, last = (row["drivers"] for row in kept.attempts("q7c"))
+    assert first == [asdict(each) for each in DRIVERS]
+    assert last == []
 
 
 def test_an_incident_says_when_how_bad_and_who_was_told(kept: ClickHouseAlertHistory) -> None:

@@ -55,6 +55,7 @@ def test_the_command_explains_an_incident_to_a_person_and_to_a_machine(tmp_path:
     assert code == 0
     assert "page of chat-success" in out
     assert "over 14.4 with 151 bad of 10021 in 1h, burn 15.1; 150 bad of 829 in 5m" in out
+    assert "  drivers   error_type timeout (92%), model m-large (80%)" in out
     assert "attempt 1: retry 503" in out
     assert "attempt 2: delivered 204" in out
 
@@ -62,11 +63,14 @@ def test_the_command_explains_an_incident_to_a_person_and_to_a_machine(tmp_path:
     assert code == 0
     assert out.count("(told together with q7c)") == 3
     assert "nobody" not in out
+    # Those of another group would mislead.
+    assert "drivers" not in out
     assert "      last true: page-fast: over 14.4 with 151 bad of 10021" in out
 
     code, out, _ = explained(folder, "q7c", "--json")
     found = json.loads(out)
     assert (code, found["incident"]["incident_id"], len(found["attempts"])) == (0, "q7c", 3)
+    assert [len(each["drivers"]) for each in found["attempts"]] == [2, 2, 0]
 
     code, out, err = explained(folder, "q")
     assert code == 1

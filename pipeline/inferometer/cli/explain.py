@@ -118,6 +118,8 @@ def _print_one(found: Explanation, out: TextIO) -> None:
     else:
         print("  resolved  not yet", file=out)
     print(f"  rules     {', '.join(sorted(one['rules'])) or '-'}", file=out)
+    if found.drivers:
+        print(f"  drivers   {', '.join(map(_driver, found.drivers))}", file=out)
     print("what happened", file=out)
     for each in found.transitions:
         details = [each["rule"], each["reason"], *each["suppressed_by"]]
@@ -157,6 +159,10 @@ def _facts(facts: Mapping[str, Any]) -> str:
     ]
     chance = "" if facts["p_value"] is None else f"; by chance {facts['p_value']:.2g}"
     return f"{facts['rule']}: over {facts['threshold']:g} with {'; '.join(parts)}{chance}"
+
+
+def _driver(each: Mapping[str, Any]) -> str:
+    return f"{each['dimension']} {each['value']} ({each['share']:.0%})"
 
 
 def _length(seconds: int) -> str:

@@ -77,7 +77,7 @@ class AttemptsOf:
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return the text and its parameters."""
         text = """SELECT at, incident_id, notification_id, receiver, format, transition, severity, attempt,
-    outcome, http_status, duration_ms, error, next_at
+    outcome, http_status, duration_ms, error, next_at, drivers
 FROM notifications
 WHERE incident_id = {incident_id:String}
     OR notification_id IN

@@ -95,7 +95,7 @@ class NotificationsBetween:
     told.notification_id AS notification_id, told.receiver AS receiver, told.format AS format,
     told.transition AS transition, told.severity AS severity, told.attempt AS attempt,
     told.outcome AS outcome, told.http_status AS http_status, told.duration_ms AS duration_ms,
-    told.error AS error, told.next_at AS next_at,
+    told.error AS error, told.next_at AS next_at, told.drivers AS drivers,
     about.service AS service, about.slo AS slo, about.labels AS labels
 FROM notifications AS told
 LEFT JOIN

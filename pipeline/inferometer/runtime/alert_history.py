@@ -103,6 +103,17 @@ class Explanation:
     transitions: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
 
+    @property
+    def drivers(self) -> list[dict[str, Any]]:
+        """Return those of its last notice that named any; see `failure_drivers`."""
+        own_id = self.incident["incident_id"]
+        named = [
+            each["drivers"]
+            for each in self.attempts
+            if each["drivers"] and each["incident_id"] == own_id
+        ]
+        return named[-1] if named else []
+
 
 def explain(store: StoreSettings, prefix: str) -> list[dict[str, Any]] | Explanation:
     """Return the incident whose id begins so, or the rows of all that do where it is not one.

@@ -5,6 +5,7 @@ Invariant: equal records make equal rows, so that a record that is read twice is
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ _CONDITION = pa.struct(
         ("unit", pa.string()),
     ]
 )
+_DRIVER = pa.struct([("dimension", pa.string()), ("value", pa.string()), ("share", pa.float64())])
 
 _ALERTS: dict[str, tuple[pa.DataType, Callable[[TransitionRecord], Any]]] = {
     "workspace_id": (pa.string(), lambda each: each.labels.get("workspace", "")),
@@ -70,6 +72,7 @@ _NOTIFICATIONS: dict[str, tuple[pa.DataType, Callable[[AttemptRecord], Any]]] = 
     "duration_ms": (pa.uint32(), lambda each: each.duration_ms),
     "error": (pa.string(), lambda each: each.error),
     "next_at": (_INSTANT, lambda each: each.next_at_us),
+    "drivers": (pa.list_(_DRIVER), lambda each: [asdict(one) for one in each.drivers]),
 }
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from inferometer.core.alerts.history import known_fields
 from inferometer.core.alerts.notice_codec import encode_versioned, notice_from_json
+from inferometer.core.alerts.notices import Driver
 from inferometer.core.alerts.receivers import is_urgent
 from inferometer.core.alerts.retries import (
     SECOND_US,
@@ -228,6 +230,8 @@ class AttemptRecord:
     error: str
     next_at_us: int | None
     """When it is tried again; None if never."""
+    drivers: tuple[Driver, ...] = ()
+    """What the notice named; none in records of older releases."""
 
 
 def attempt_record(entry: LedgerEntry, *, format_name: str) -> AttemptRecord:
@@ -248,6 +252,7 @@ def attempt_record(entry: LedgerEntry, *, format_name: str) -> AttemptRecord:
         duration_ms=entry.took_us // 1000 if is_attempt else 0,
         error=entry.reason,
         next_at_us=entry.next_at_us if is_retried else None,
+        drivers=entry.notice.drivers,
     )
 
 
@@ -260,8 +265,9 @@ def decode_attempt(raw: bytes | str) -> AttemptRecord:
     """Return the row of `encode_attempt`; raises StateError if it is none."""
     try:
         found = orjson.loads(raw)
-        return AttemptRecord(**{name: found[name] for name in AttemptRecord.__slots__})
-    except (KeyError, TypeError, ValueError) as error:
+        drivers = tuple(Driver(**known_fields(Driver, one)) for one in found.get("drivers", ()))
+        return AttemptRecord(**known_fields(AttemptRecord, found) | {"drivers": drivers})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StateError(f"a stored attempt is malformed ({error!r}); skip this record") from error
 
 

@@ -2,7 +2,7 @@
 /** One incident explained: the numbers that fired, what happened in order, and who was told. */
 
 /** @import { App } from "../app.js" */
-/** @import { Incident, RuleFacts } from "./incident_words.js" */
+/** @import { Driver, Incident, RuleFacts } from "./incident_words.js" */
 
 import { h } from "../components/dom.js";
 import { errorState, skeleton } from "../components/states.js";
@@ -15,11 +15,15 @@ import {
   lengthOf_s,
   linkButtons,
   logsHref,
+  roughRatio,
   severityBadge,
   startOf,
 } from "./incident_words.js";
 import { isAbort } from "./part.js";
 import { openSilenceForm } from "./silence_form.js";
+
+const DRIVERS =
+  "What most of the bad requests, or the rise of cost, had in common when it was last told.";
 
 /**
  * @param {App} app
@@ -91,6 +95,7 @@ function explanation(app, { incident, transitions, notifications }, onChange) {
     headline(app, incident),
     actions(app, incident, onChange),
     numbers(transitions),
+    drivers(app, incident, notifications),
     h("h3", {}, "What happened"),
     h("ol", { class: "incident-story" }, transitions.map((one) => step(app, one))),
     h("h3", {}, "Who was told"),
@@ -152,15 +157,6 @@ function headline(app, incident) {
  * @param {() => void} onChange
  */
 function actions(app, incident, onChange) {
-  const known = new Set(app.dimensions.map((one) => one.name));
-  const filters = Object.entries(incident.labels)
-    .filter(([name, value]) => value && known.has(name))
-    .map(([dimension, value]) => ({
-      dimension,
-      match: /** @type {const} */ ("="),
-      values: [value],
-    }));
-  const to = incident.resolved_at ?? new Date().toISOString();
   return h(
     "div",
     { class: "row" },
@@ -175,9 +171,62 @@ function actions(app, incident, onChange) {
     ),
     h("a", {
       class: "button",
-      href: logsHref(app, { from: startOf(incident), to, filters, statuses: [] }),
+      href: requestsHref(app, incident),
     }, "Its requests"),
     linkButtons(incident),
+  );
+}
+
+/**
+ * A link to the requests that an incident is about, or to those with some more in common.
+ * @param {App} app
+ * @param {Incident} incident
+ * @param {Record<string, string>} [common]
+ */
+function requestsHref(app, incident, common = {}) {
+  const known = new Set(app.dimensions.map((one) => one.name));
+  const filters = Object.entries({ ...incident.labels, ...common })
+    .filter(([name, value]) => value && known.has(name))
+    .map(([dimension, value]) => ({
+      dimension,
+      match: /** @type {const} */ ("="),
+      values: [value],
+    }));
+  const to = incident.resolved_at ?? new Date().toISOString();
+  return logsHref(app, { from: startOf(incident), to, filters, statuses: [] });
+}
+
+/**
+ * What the last notice of the incident itself named, if one did.
+ * @param {App} app
+ * @param {Incident} incident
+ * @param {any[]} notifications
+ */
+function drivers(app, incident, notifications) {
+  const told = notifications.findLast((one) =>
+    one.drivers.length > 0 && one.incident_id === incident.incident_id
+  );
+  if (!told) return null;
+  const known = new Set(app.dimensions.map((one) => one.name));
+  return h(
+    "div",
+    { class: "stack" },
+    h("h3", { title: DRIVERS }, "Drivers"),
+    h(
+      "ul",
+      { class: "incident-numbers" },
+      told.drivers.map((/** @type {Driver} */ { dimension, value, share }) => {
+        const text = `${app.dimensionLabel(dimension)} ${value}`;
+        const href = requestsHref(app, incident, { [dimension]: value });
+        return h(
+          "li",
+          {},
+          known.has(dimension) ? h("a", { href }, text) : text,
+          " ",
+          h("span", { class: "badge" }, roughRatio(share)),
+        );
+      }),
+    ),
   );
 }
 

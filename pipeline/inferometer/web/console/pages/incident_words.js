@@ -36,6 +36,14 @@ import { writeFilter } from "../shell/filters.js";
  */
 
 /**
+ * What a share of the bad requests, or of a rise of cost, has in common.
+ * @typedef {object} Driver
+ * @property {string} dimension
+ * @property {string} value
+ * @property {number} share
+ */
+
+/**
  * @typedef {object} Incident
  * @property {string} incident_id
  * @property {string} service
