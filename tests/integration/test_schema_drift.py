@@ -72,6 +72,12 @@ def ttl(connection: StoreConnection, table: str) -> str:
     return {each.table: each.clause for each in kept}[table]
 
 
+def merged_requests(connection: StoreConnection) -> int:
+    client = connection.client()
+    client.command("OPTIMIZE TABLE requests FINAL")
+    return int(client.query("SELECT count() FROM requests").result_rows[0][0])
+
+
 def check(
     folder: Path, *flags: str, environ: Mapping[str, str] | None = None
 ) -> tuple[int, list[str]]:
@@ -137,7 +143,34 @@ def test_a_check_names_what_would_be_changed_and_changes_nothing(folder: Path) -
         "migrations": len(load_migrations()),
         "gone": ["bills"],
         "retention_days": {"requests": 30},
+        "shortened": [],
     }
+
+
+def test_rows_are_removed_no_earlier_than_before_unless_somebody_says_so(folder: Path) -> None:
+    lines: list[str] = []
+    with opened(folder, RAISED) as connection:
+        migrate(connection, report=lines.append)
+        connection.client().command(
+            "INSERT INTO requests (request_id, ts_end) "
+            "SELECT toString(number), now() - toIntervalDay(1 + 10 * number) FROM numbers(3)"
+        )
+
+    code, told = check(folder)
+    assert code == PROBLEMS
+    assert "requests keeps 30 days and would keep 14 with --shorten-retention" in told
+    assert "service_10s_rows keeps 60 days and would keep 7" in told, "it has no rows"
+    with opened(folder) as connection:
+        migrate(connection, report=lines.append)
+        assert (
+            "requests still keeps 30 days; --shorten-retention sets the 14 of the settings, "
+            "and older rows are removed"
+        ) in lines
+        assert ttl(connection, "requests").endswith("toIntervalDay(30)")
+        assert merged_requests(connection) == 3
+        migrate(connection, report=lines.append, shortens_retention=True)
+        assert lines[-1] == "requests now keeps 14 days, 30 before"
+        assert merged_requests(connection) == 2
 
 
 def test_a_ttl_that_somebody_else_wrote_is_told_of_and_left_alone(folder: Path) -> None:

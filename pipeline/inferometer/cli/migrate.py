@@ -19,6 +19,7 @@ SUMMARY = "create or upgrade tables, views, functions and retention of a store"
 EXAMPLE = """
 inferometer migrate --data ./data
 inferometer migrate --store http://default@localhost:8123/inferometer --check
+inferometer migrate --config inferometer.toml --shorten-retention
 """
 
 
@@ -29,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check",
         action="store_true",
         help="change nothing; say what would be changed, exit 1 if anything",
+    )
+    parser.add_argument(
+        "--shorten-retention",
+        action="store_true",
+        help="also let tables that have rows keep them for fewer days, as the settings say",
     )
     parser.add_argument("--json", action="store_true", help="one object, for machines")
 
@@ -42,7 +48,11 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     with StoreConnection(settings, create=not arguments.check) as connection:
         if arguments.check:
             return _tell(lacks(connection), settings.place, arguments, context)
-        applied = migrate(connection, report=lambda line: print(line, file=context.stderr))
+        applied = migrate(
+            connection,
+            report=lambda line: print(line, file=context.stderr),
+            shortens_retention=arguments.shorten_retention,
+        )
     names = [str(migration) for migration in applied]
     if arguments.json:
         result = {"store": settings.place, "applied": names, "migrations": len(load_migrations())}
@@ -65,6 +75,7 @@ def _tell(lacks: Lacks, place: str, arguments: argparse.Namespace, context: Cont
             "migrations": len(load_migrations()),
             "gone": list(lacks.definitions),
             "retention_days": days,
+            "shortened": list(lacks.shortened),
         }
         print(orjson.dumps(result).decode(), file=context.stdout)
     else:
@@ -72,8 +83,9 @@ def _tell(lacks: Lacks, place: str, arguments: argparse.Namespace, context: Cont
         for name in lacks.definitions:
             print(f"{name} is gone and would be made again", file=context.stdout)
         for kept in lacks.retention:
+            condition = " with --shorten-retention" if kept.table in lacks.shortened else ""
             print(
-                f"{kept.table} keeps {kept.days} days and would keep {kept.wanted_days}",
+                f"{kept.table} keeps {kept.days} days and would keep {kept.wanted_days}{condition}",
                 file=context.stdout,
             )
     return PROBLEMS if names or lacks.definitions or lacks.retention else OK

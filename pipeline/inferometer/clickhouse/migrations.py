@@ -102,6 +102,8 @@ class Lacks:
     definitions: Sequence[str] = ()
     """Tables, views and functions that are gone."""
     retention: Sequence[TableRetention] = ()
+    shortened: Sequence[str] = ()
+    """Tables whose rows would be removed earlier: only a migration that may shorten does so."""
 
 
 def migrate(
@@ -109,9 +111,11 @@ def migrate(
     *,
     report: Callable[[str], None],
     migrations: Sequence[Migration] | None = None,
+    shortens_retention: bool = False,
 ) -> list[Migration]:
     """Apply what is missing, set settings and retention; returns what was applied.
 
+    A table with rows gets a shorter retention only where `shortens_retention`.
     Raises StateError where an applied file has changed, the store is newer than this version or its
     database is of another kind than the settings say; StoreError when the store refuses or its disk
     is full.
@@ -136,7 +140,7 @@ def migrate(
             _apply(client, migration, replicated=settings.replicated)
             report(f"applied {migration}")
         spare_cpu(client)
-        set_retention(client, settings.retention, report)
+        set_retention(client, settings.retention, report, shortens=shortens_retention)
     return missing
 
 
@@ -156,8 +160,13 @@ def lacks(connection: StoreConnection) -> Lacks:
     client = connection.reader()
     with store_errors(connection.settings.place):
         gone = absent(client, _definitions(applied, replicated=False))
-        retention = retention_of_tables(client, connection.settings.retention)
-    return Lacks(missing, gone, [kept for kept in retention if kept.differs])
+        retention = [
+            kept
+            for kept in retention_of_tables(client, connection.settings.retention)
+            if kept.differs
+        ]
+        shortened = [kept.table for kept in retention if kept.takes_from_rows(client)]
+    return Lacks(missing, gone, retention, shortened)
 
 
 def _applied(client: Client) -> dict[int, tuple[str, str]]:

@@ -1,4 +1,8 @@
-"""Holds the days that tables keep their rows against the settings, and changes them."""
+"""Holds the days that tables keep their rows against the settings, and changes them.
+
+Invariant: no row is removed earlier because somebody gave the address of a store and forgot its
+settings, so that the shipped days took their place.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,13 @@ class TableRetention:
         time = self.clause.partition(" + ")[0]
         return f"ALTER TABLE {self.table} MODIFY TTL {time} + INTERVAL {self.wanted_days} DAY"
 
+    def takes_from_rows(self, client: Client) -> bool:
+        """Return whether the change has rows of now removed earlier."""
+        if self.days is None or self.days <= self.wanted_days:
+            return False
+        any_row = f"SELECT 1 FROM {self.table} LIMIT 1"  # noqa: S608 - a name of our own
+        return bool(client.query(any_row).result_rows)
+
 
 def retention_of_tables(client: Client, retention: Retention) -> list[TableRetention]:
     """Return how the tables that are there stand, in the order of the settings."""
@@ -62,10 +73,20 @@ def retention_of_tables(client: Client, retention: Retention) -> list[TableReten
     ]
 
 
-def set_retention(client: Client, retention: Retention, report: Callable[[str], None]) -> None:
-    """Give each table the days of the settings; a TTL that somebody else wrote stays."""
+def set_retention(
+    client: Client, retention: Retention, report: Callable[[str], None], *, shortens: bool
+) -> None:
+    """Give each table the days of the settings; a TTL that somebody else wrote stays.
+
+    A table with rows gets fewer days only where `shortens`.
+    """
     for kept in retention_of_tables(client, retention):
-        if kept.differs:
+        if not shortens and kept.takes_from_rows(client):
+            report(
+                f"{kept.table} still keeps {kept.days} days; --shorten-retention sets the "
+                f"{kept.wanted_days} of the settings, and older rows are removed"
+            )
+        elif kept.differs:
             client.command(kept.change())
             report(f"{kept.table} now keeps {kept.wanted_days} days, {kept.days} before")
         elif kept.days is None:
