@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
@@ -93,10 +93,6 @@ class StoreSettings:
     def place(self) -> str:
         """Return what messages call this store; never a secret."""
         return str(self.data_dir) if self.is_embedded else self.url
-
-    def with_retention(self, retention: Retention) -> Self:
-        """Return the same store with other days."""
-        return replace(self, retention=retention)
 
     def problems(self) -> list[str]:
         """Return what cannot work, one line each."""

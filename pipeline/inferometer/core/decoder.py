@@ -25,7 +25,7 @@ from inferometer.core.events import (
 from inferometer.core.field_table import CODES, LISTS, MAPS, NESTED, NUMBERS, TEXTS, field_table
 from inferometer.core.fields import FIELD_INDEX, FIELDS, fields_of
 from inferometer.core.gap_kernel import MAX_BIN_PAIRS
-from inferometer.core.gather_kernel import gather_bins, gather_items, gather_texts, rehash
+from inferometer.core.gather_kernel import gather_pairs, gather_texts, rehash
 from inferometer.core.log_order import log_order
 from inferometer.core.memory_kernel import WORD, holds_byte
 
@@ -298,7 +298,7 @@ class DecodedRows:
         lengths = np.empty(int(places[-1]), dtype=np.int64)
         if len(starts):
             items_at = self.nested_starts[slot, rows]
-            gather_items(self.item_starts, self.item_lengths, items_at, places, starts, lengths)
+            gather_pairs(self.item_starts, self.item_lengths, items_at, places, starts, lengths)
         return places, starts, lengths
 
     def _list(self, slot: int, rows: NDArray[np.int64]) -> pa.ListArray:
@@ -325,7 +325,7 @@ class DecodedRows:
         bins = np.zeros(int(places[-1]), dtype=np.int16)
         counts = np.zeros(int(places[-1]), dtype=np.int64)
         if len(bins):
-            gather_bins(self.bins, self.bin_counts, self.bins_at[rows], places, bins, counts)
+            gather_pairs(self.bins, self.bin_counts, self.bins_at[rows], places, bins, counts)
         return GapColumns(
             counts=self.gaps[0, rows],
             sums_us=self.gaps[1, rows],

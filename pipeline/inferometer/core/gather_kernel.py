@@ -1,4 +1,4 @@
-"""Compiled second pass: copies the texts that the first pass checked and only located."""
+"""Compiled second pass: copies what the first pass checked, and texts that it only located."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ _AHEAD = 12
 
 
 @njit(cache=True, nogil=True)
-def gather_items(read_starts, read_lengths, items_at, places, starts, lengths):
-    """Copy the spans of items; places are the running offsets into `starts`."""
-    for row in range(len(items_at)):
-        at = items_at[row] - places[row]
-        for place in range(places[row], places[row + 1]):
-            starts[place] = read_starts[at + place]
-            lengths[place] = read_lengths[at + place]
+def gather_pairs(read_firsts, read_seconds, pairs_at, places, firsts, seconds):
+    """Copy each row's pairs: spans of items, or bins with their counts.
 
-
-@njit(cache=True, nogil=True)
-def gather_bins(read_bins, read_counts, bins_at, places, bins, counts):
-    """Copy the bins of gap sketches; places are the running offsets into `bins`."""
-    for row in range(len(bins_at)):
-        at = bins_at[row] - places[row]
+    A row's begin at `pairs_at`; `places` are the running offsets of rows into what is written.
+    """
+    for row in range(len(pairs_at)):
+        at = pairs_at[row] - places[row]
         for place in range(places[row], places[row + 1]):
-            bins[place] = read_bins[at + place]
-            counts[place] = read_counts[at + place]
+            firsts[place] = read_firsts[at + place]
+            seconds[place] = read_seconds[at + place]
 
 
 @njit(cache=True, nogil=True)

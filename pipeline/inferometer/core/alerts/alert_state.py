@@ -15,9 +15,9 @@ import orjson
 from inferometer.core.alerts.conditions import Condition
 from inferometer.core.alerts.flapping import FlappingState
 from inferometer.core.alerts.grouping import GroupBook, NoticeGroup
-from inferometer.core.alerts.history import facts_from_json, known_fields
+from inferometer.core.alerts.history import drivers_from_json, facts_from_json, known_fields
 from inferometer.core.alerts.incidents import Incident, SubjectState
-from inferometer.core.alerts.notices import BudgetFacts, Driver, Family, Status
+from inferometer.core.alerts.notices import BudgetFacts, Family, Status
 from inferometer.core.alerts.rule_state import Phase, ResolveReason, RuleState
 from inferometer.core.alerts.subjects import Subject
 from inferometer.core.slo.definitions import Severity
@@ -151,7 +151,7 @@ def _incident(found: Mapping[str, Any]) -> Incident:
             "conditions": tuple(facts_from_json(one) for one in found["conditions"]),
             "rules": tuple(found["rules"]),
             "budget": budget and _budget(budget),
-            "drivers": tuple(Driver(**known_fields(Driver, one)) for one in found["drivers"]),
+            "drivers": drivers_from_json(found["drivers"]),
             "silenced_by": tuple(found["silenced_by"]),
             "inhibited_by": tuple(found["inhibited_by"]),
         }

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from inferometer.core.alerts.notices import ConditionFacts, Family, WindowFacts
+from inferometer.core.alerts.notices import ConditionFacts, Driver, Family, WindowFacts
 from inferometer.core.slo.definitions import Severity
 from inferometer.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 VERSION = 1
 
@@ -112,6 +112,11 @@ def facts_from_json(found: Mapping[str, Any]) -> ConditionFacts:
         window = found.get(side)
         values[side] = window and WindowFacts(**known_fields(WindowFacts, window))
     return ConditionFacts(**(values | {"severity": Severity(found["severity"])}))
+
+
+def drivers_from_json(found: Iterable[Mapping[str, Any]]) -> tuple[Driver, ...]:
+    """Return drivers from what `asdict` made of them."""
+    return tuple(Driver(**known_fields(Driver, one)) for one in found)
 
 
 def known_fields(kind: Any, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from inferometer.core.alerts.history import known_fields
+from inferometer.core.alerts.history import drivers_from_json, known_fields
 from inferometer.core.alerts.notice_codec import encode_versioned, notice_from_json
-from inferometer.core.alerts.notices import Driver
 from inferometer.core.alerts.receivers import is_urgent
 from inferometer.core.alerts.retries import (
     SECOND_US,
@@ -30,7 +29,7 @@ from inferometer.errors import StateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inferometer.core.alerts.notices import Notice
+    from inferometer.core.alerts.notices import Driver, Notice
 
 VERSION = 1
 REDELIVERY = "redelivery"
@@ -265,7 +264,7 @@ def decode_attempt(raw: bytes | str) -> AttemptRecord:
     """Return the row of `encode_attempt`; raises StateError if it is none."""
     try:
         found = orjson.loads(raw)
-        drivers = tuple(Driver(**known_fields(Driver, one)) for one in found.get("drivers", ()))
+        drivers = drivers_from_json(found.get("drivers", ()))
         return AttemptRecord(**known_fields(AttemptRecord, found) | {"drivers": drivers})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StateError(f"a stored attempt is malformed ({error!r}); skip this record") from error

@@ -14,10 +14,10 @@ from typing import Any, cast
 
 import orjson
 
+from inferometer.core.alerts.history import drivers_from_json
 from inferometer.core.alerts.notices import (
     BudgetFacts,
     ConditionFacts,
-    Driver,
     Family,
     Notice,
     Status,
@@ -72,7 +72,7 @@ def _notice(found: Mapping[str, Any]) -> Notice:
         "status": Status(found["status"]),
         "budget": budget and _budget(budget),
         "conditions": tuple(_condition(one) for one in found["conditions"]),
-        "drivers": tuple(Driver(**_known(Driver, one)) for one in found["drivers"]),
+        "drivers": drivers_from_json(found["drivers"]),
         "members": tuple(dict(one) for one in found["members"]),
         "suppressed": tuple(found["suppressed"]),
     }

@@ -207,7 +207,6 @@ function drivers(app, incident, notifications) {
     one.drivers.length > 0 && one.incident_id === incident.incident_id
   );
   if (!told) return null;
-  const known = new Set(app.dimensions.map((one) => one.name));
   return h(
     "div",
     { class: "stack" },
@@ -218,10 +217,12 @@ function drivers(app, incident, notifications) {
       told.drivers.map((/** @type {Driver} */ { dimension, value, share }) => {
         const text = `${app.dimensionLabel(dimension)} ${value}`;
         const href = requestsHref(app, incident, { [dimension]: value });
+        // The factors of a rise of cost are in no row of the log.
+        const isLogged = app.dimensions.some((one) => one.name === dimension);
         return h(
           "li",
           {},
-          known.has(dimension) ? h("a", { href }, text) : text,
+          isLogged ? h("a", { href }, text) : text,
           " ",
           h("span", { class: "badge" }, roughRatio(share)),
         );
